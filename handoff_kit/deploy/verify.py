@@ -13,7 +13,7 @@ from handoff_kit.aws.cloudformation.drift import detect_drift
 from handoff_kit.aws.cloudformation.stack import OWNER_TAGS, StackDescription
 from handoff_kit.aws.cloudformation.stack_resources import StackResource, list_resources
 from handoff_kit.aws.cloudformation.wait import PollPolicy
-from handoff_kit.aws.ecs.cluster import deployed_settings, tasks_of_project
+from handoff_kit.aws.ecs.cluster import deployed_settings, needs_shared_stack, tasks_of_project
 from handoff_kit.aws.ecs.executions import read_start_failure, start_error
 from handoff_kit.aws.files import compare_files
 from handoff_kit.aws.network import read_network
@@ -34,7 +34,7 @@ from handoff_kit.deploy.checks import FAILED, OK, SKIPPED, Check, CheckGroup, ch
 from handoff_kit.deploy.plan import repair_command
 from handoff_kit.deploy.repair import project_stacks
 from handoff_kit.deploy.schedule_template import deployed_summaries, summary
-from handoff_kit.errors import AWSError, ImageError
+from handoff_kit.errors import AWSError, HandoffError, ImageError
 from handoff_kit.image.builder import find_builder
 from handoff_kit.project.deploy_settings import Deploy
 from handoff_runtime.aws.concurrency import map_concurrently
@@ -92,14 +92,8 @@ def verify_access(session: Session) -> CheckGroup:
 
 def verify_project(deployed: DeployedProject, every: Iterable[StackDescription]) -> tuple[CheckGroup, ...]:
     """The checks of a project, its stacks and the shared one, in groups; `every` are the stacks of the account."""
-    target = deployed.target
-    reader, shared = Reader(target.session), resource_names.shared_stack(target.environment)
-    names = (
-        shared,
-        resource_names.registry_stack(target.name),
-        target.name,
-        resource_names.schedule_stack(target.name),
-    )
+    target, reader = deployed.target, Reader(deployed.target.session)
+    names = _stack_names(deployed)
     found = {stack.name: stack for stack in every if stack.name in names}
     owner = resource_names.owner_tags(target.project, target.environment)
     stacks = {
@@ -107,7 +101,14 @@ def verify_project(deployed: DeployedProject, every: Iterable[StackDescription])
         for name, stack in found.items()
         if all(stack.tags.get(tag, owner[tag]) == owner[tag] for tag in OWNER_TAGS)
     }
-    listed = map_concurrently(partial(list_resources, reader), [name for name in names if name in stacks])
+
+    def read(name: str) -> tuple[StackResource, ...]:
+        try:
+            return list_resources(reader, name)
+        except AWSError:  # told of with the stack
+            return ()
+
+    listed = map_concurrently(read, [name for name in names if name in stacks])
     of_project = Verification(deployed, reader, stacks, tuple(one for found in listed for one in found))
     groups: tuple[Callable[[Verification], Iterable[CheckGroup]], ...] = (
         partial(_verify_stacks, names=names),
@@ -121,25 +122,43 @@ def verify_project(deployed: DeployedProject, every: Iterable[StackDescription])
     return tuple(group for some in done for group in some if group.checks)
 
 
+def _stack_names(deployed: DeployedProject) -> tuple[str, ...]:
+    """The stacks of a project, after the shared one if it is deployed with a part of that, or would be.
+
+    Otherwise nothing of the shared stack concerns the project, and its deployment does not repair it.
+    """
+    target, project = deployed.target, deployed.project
+    uses_shared = bool(deployed.stack and {"Subnets", "SecurityGroups"} & deployed.stack.parameters.keys())
+    if project and not uses_shared:
+        common = resource_names.bucket(target.environment, account_of(target.session), target.session.region)
+        uses_shared = needs_shared_stack(project, bucket=target.bucket != common)
+    shared = (resource_names.shared_stack(target.environment),) if uses_shared else ()
+    return *shared, *project_stacks(target)
+
+
 def _attempt(name: str, make: Callable[[], Iterable[Check]]) -> tuple[Check, ...]:
     """The checks, or one that says why they could not be made."""
     try:
         return tuple(make())
-    except AWSError as error:
+    except HandoffError as error:
         return (refused_check(name, error),)
 
 
 def _verify_stacks(of: Verification, names: Sequence[str]) -> Iterable[CheckGroup]:
-    """The status of each stack, and its resources; not every project has a shared or a schedule stack."""
-    shared, schedule = names[0], names[-1]
-    needed = [name for name in names if name in of.stacks or name not in (shared, schedule)]
+    """The status of each stack, and its resources; not every project has a schedule stack."""
+    schedule = names[-1]
+    needed = [name for name in names if name in of.stacks or name != schedule]
     states = find_states(of.reader, of.resources)
     for name in needed:
-        own = [state for state in states if state.resource.stack == name]
         command = of.invoke("schedule" if name == schedule else "deploy")
         described = of.stacks.get(name)
         status = checks.judge_stack("status", described, command)
-        yield CheckGroup(f"stack {name}", (status, *checks.judge_resources(own, of.repair)), "resource")
+
+        def judge(name: str = name, *, is_deployed: bool = described is not None) -> Iterable[Check]:
+            listed = list_resources(of.reader, name) if is_deployed else ()  # refused again where it was
+            return checks.judge_resources([state for state in states if state.resource in listed], of.repair)
+
+        yield CheckGroup(f"stack {name}", (status, *_attempt("resources", judge)), "resource")
 
 
 def _verify_network(of: Verification) -> Iterable[CheckGroup]:
@@ -170,7 +189,9 @@ def _verify_data(of: Verification) -> Iterable[CheckGroup]:
     is_own = cluster and cluster.rpartition("/")[2] not in {one.id for one in of.resources}
 
     def judge_cluster() -> Iterable[Check]:
-        fix = f"{paths.display_path}: deploy: {{cluster: NAME}}, then: {of.invoke('deploy')}"
+        fix = of.invoke("deploy")  # which creates the shared stack
+        if cluster.rpartition("/")[2] != resource_names.cluster(target.environment):
+            fix = f"{paths.display_path}: deploy: {{cluster: NAME}}, then: {fix}"
         yield check("cluster", cluster_problem(of.reader, cluster), fix, cluster.rpartition("/")[2])
 
     def judge_image() -> Iterable[Check]:
@@ -272,8 +293,7 @@ def verify_drift(
 ) -> tuple[CheckGroup, ...]:
     """The drift of each stack, detected at the same time."""
     target, found = deployed.target, {stack.name for stack in every}
-    names = [resource_names.shared_stack(target.environment), *project_stacks(target)]
-    existing = [name for name in names if name in found]
+    existing = [name for name in _stack_names(deployed) if name in found]
 
     def judge(name: str) -> tuple[Check, ...]:
         return _attempt(

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from doubles.fake_session import FakeSession
 
+from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.drift import DriftedResource, parse_drift
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.cloudformation.stack_resources import ResourceState, StackResource
 from handoff_kit.aws.network import Network
+from handoff_kit.aws.session import DeployedProject
+from handoff_kit.aws.target import Target
 from handoff_kit.deploy import checks
 from handoff_kit.deploy.checks import FAILED, OK, SKIPPED, Check, CheckGroup
 from handoff_kit.deploy.schedule_template import ScheduleSummary
+from handoff_kit.deploy.verify import verify_project
 from handoff_kit.deploy.verify_output import checks_json, checks_tree, counts
-from handoff_kit.errors import AWSError
+from handoff_kit.errors import AWSError, HandoffError, ProjectError
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.load import load_project
 from handoff_runtime.aws.transfer import LocalFile, UploadPlan
+from handoff_runtime.errors import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REPAIR, SCHEDULE = "invoke deploy --repair --project shop", "invoke schedule --project shop"
 LOG = StackResource("shop", "LogGroup", "AWS::Logs::LogGroup", "/handoff/shop")
@@ -94,8 +105,8 @@ drift
         pytest.param("CREATE_COMPLETE", (OK, "CREATE_COMPLETE"), id="sound"),
         pytest.param(
             "UPDATE_ROLLBACK_COMPLETE",
-            (FAILED, "UPDATE_ROLLBACK_COMPLETE: its last update failed and was undone"),
-            id="rolled back",
+            (OK, "UPDATE_ROLLBACK_COMPLETE: its last update failed and was undone"),
+            id="rolled back",  # where the file was set back too, no deployment gets it out of this status
         ),
         pytest.param("UPDATE_IN_PROGRESS", (SKIPPED, "UPDATE_IN_PROGRESS: it is being changed"), id="being changed"),
         pytest.param("DELETE_FAILED", (FAILED, "DELETE_FAILED"), id="broken"),
@@ -137,6 +148,12 @@ def test_subscribers(subscriptions: list[dict[str, str]] | None, expected: list[
         pytest.param(
             ["FAILED"], (FAILED, "run-0: FAILED, started 2027-01-31T06:00:00Z, no cluster", "repair"), id="failed"
         ),
+        pytest.param(
+            ["TIMED_OUT"],
+            (FAILED, "run-0: TIMED_OUT, started 2027-01-31T06:00:00Z, no cluster", "repair"),
+            id="timed out",
+        ),
+        pytest.param(["ABORTED"], (OK, "run-0: ABORTED, started 2027-01-31T06:00:00Z", ""), id="stopped"),
     ],
 )
 def test_the_newest_execution(executions: list[str] | None, expected: tuple[str, str, str]) -> None:
@@ -155,9 +172,10 @@ def test_the_newest_execution(executions: list[str] | None, expected: tuple[str,
         ),
         pytest.param(AWSError("x: answered 501 InternalFailure"), SKIPPED, id="no such service"),
         pytest.param(AWSError("parameter x: found no params document", "see who stored it"), FAILED, id="damaged"),
+        pytest.param(ProjectError("shop is the stack of project x", "unset STACK_NAME"), FAILED, id="of another"),
     ],
 )
-def test_a_call_that_is_refused(error: AWSError, expected: str) -> None:
+def test_a_call_that_is_refused(error: HandoffError, expected: str) -> None:
     fix = error.hint or "" if expected == FAILED else ""
     assert checks.refused_check("params", error) == Check("params", expected, error.message, fix)
 
@@ -197,3 +215,64 @@ def test_drift_is_told_without_values() -> None:
         ),
         Check("LogGroup", FAILED, "AWS::Logs::LogGroup /handoff/shop: deleted", REPAIR),
     )
+
+
+SHARED, REGISTRY, TASK = "handoff-dev", "handoff-dev-shop-registry", "handoff-dev-shop"
+OWN_NETWORK = """\
+commands: [{command: ls}]
+alerts: [mailto:a@x.org]
+deploy: {subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d], cluster: own, bucket: own-bucket}
+"""
+
+
+def verify_stacks(directory: Path, file: str, deployed: tuple[str, ...], **answers: object) -> list[tuple[str, Check]]:
+    """The checks of a project with these stacks that say of stacks."""
+    paths = ProjectPaths("shop", directory)
+    paths.directory.mkdir(parents=True)
+    paths.file.write_text(file, encoding="utf-8")
+    tags = {"handoff:project": "shop", "handoff:environment": "dev"}
+    every = {
+        SHARED: StackDescription(SHARED, "CREATE_COMPLETE", tags={"handoff:environment": "dev"}),
+        REGISTRY: StackDescription(REGISTRY, "CREATE_COMPLETE", tags=tags),
+        TASK: StackDescription(TASK, "CREATE_COMPLETE", tags=tags),
+    }
+    project = load_project(paths.file, paths.display_path)
+    common = resource_names.bucket("dev", "1", "eu-central-1")
+    session = cast("Any", FakeSession(answers, other=StoreError("AccessDenied found")))
+    target = Target("shop", "dev", TASK, project.deploy.bucket or common, "--project shop", session)
+    found = verify_project(DeployedProject(paths, target, every[TASK], project), [every[name] for name in deployed])
+    return [(one.name, check) for one in found if one.name.startswith("stack ") for check in one.checks]
+
+
+STATUS = Check("status", OK, "CREATE_COMPLETE")
+MISSING_SHARED = Check("status", FAILED, "not deployed", "invoke deploy --project shop")
+
+
+@pytest.mark.parametrize(
+    ("file", "deployed", "expected"),
+    [
+        pytest.param("commands: [{command: ls}]\n", (SHARED, REGISTRY, TASK), [STATUS, STATUS, STATUS], id="deployed"),
+        pytest.param(
+            "commands: [{command: ls}]\n",
+            (REGISTRY, TASK),
+            [MISSING_SHARED, STATUS, STATUS],
+            id="the shared one is gone",
+        ),
+        pytest.param(OWN_NETWORK, (SHARED, REGISTRY, TASK), [None, STATUS, STATUS], id="the shared one is of others"),
+    ],
+)
+def test_the_shared_stack_is_checked_where_the_project_uses_it(
+    file: str, deployed: tuple[str, ...], expected: list[Check | None], tmp_path: Path
+) -> None:
+    """A deployment repairs it only then, and creates it only then."""
+    found = verify_stacks(tmp_path, file, deployed, list_stack_resources={"StackResourceSummaries": []})
+    names = (f"stack {SHARED}", f"stack {REGISTRY}", f"stack {TASK}")
+    assert found == [(name, check) for name, check in zip(names, expected, strict=True) if check]
+
+
+def test_resources_that_may_not_be_listed_are_skipped(tmp_path: Path) -> None:
+    """The other checks are made."""
+    denied = "CloudFormation ListStackResources: AccessDenied found, the permission cloudformation:ListStackResources on * expected"
+    found = verify_stacks(tmp_path, OWN_NETWORK, (REGISTRY, TASK), list_stack_resources=StoreError(denied))
+    skipped = Check("resources", SKIPPED, denied)
+    assert [check for _, check in found] == [STATUS, skipped, STATUS, skipped]
