@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -184,10 +185,11 @@ def judge_drift(stack: str, drifted: Sequence[DriftedResource], command: str) ->
     )
 
 
-def judge_quota(quota: float, cpu: int, name: str) -> Check:
+def judge_quota(quota: float, cpu: int, name: str, code: str) -> Check:
     needed = cpu / CPU_UNITS
     problem = f"{quota:g}, and one task takes {needed:g}" if quota < needed else ""
-    fix = "raise it: aws service-quotas list-service-quotas --service-code fargate"
+    place = f"--service-code fargate --quota-code {code}"
+    fix = f"aws service-quotas request-service-quota-increase {place} --desired-value {math.ceil(needed)}"
     return check(name, problem, fix, f"{quota:g}; one task takes {needed:g}")
 
 

@@ -14,7 +14,7 @@ from handoff_kit.aws.cloudformation.stack import OWNER_TAGS, StackDescription
 from handoff_kit.aws.cloudformation.stack_resources import StackResource, list_resources
 from handoff_kit.aws.cloudformation.wait import PollPolicy
 from handoff_kit.aws.ecs.cluster import deployed_settings, needs_shared_stack, tasks_of_project
-from handoff_kit.aws.ecs.executions import read_start_failure, start_error
+from handoff_kit.aws.ecs.executions import check_machine, read_start_failure, start_error
 from handoff_kit.aws.files import compare_files
 from handoff_kit.aws.network import read_network
 from handoff_kit.aws.params import find_params
@@ -252,10 +252,12 @@ def _verify_alerts(of: Verification) -> Iterable[CheckGroup]:
         suffix = f":{resource_names.alert_machine(of.name)}"
         for machine in (one.id for one in of.resources if one.id.endswith(suffix)):
             executions = read_executions(of.reader, machine)
-            look = f"aws stepfunctions list-executions --state-machine-arn {machine}"
-            yield checks.judge_execution("last message", executions, "", look, "none was sent yet")
+            yield checks.judge_execution("last message", executions, "", of.invoke("alerts.test"), "none was sent yet")
 
     found = tuple(one for topic in topics for one in judge(topic))
+    if "TaskDefinition" in outputs and "AlertMachine" not in outputs:
+        missing = "found nothing that notifies people; an earlier version deployed the project"
+        found = (Check("messages", FAILED, missing, of.invoke("deploy")),)
     yield CheckGroup("alerts", (*found, *_attempt("last message", judge_messages)))
 
 
@@ -265,6 +267,7 @@ def _verify_runs(of: Verification) -> Iterable[CheckGroup]:
     tasks = tasks_of_project(of.deployed.target, settings, stack)
 
     def judge_newest() -> Iterable[Check]:
+        check_machine(of.deployed.target, stack)
         executions = read_executions(of.reader, tasks.machine)
         problem, fix = "", of.invoke("logs")
         if executions and executions[0]["status"] == "FAILED":
@@ -274,7 +277,7 @@ def _verify_runs(of: Verification) -> Iterable[CheckGroup]:
                 problem, fix = error.message, error.hint or of.repair
         yield checks.judge_execution("last run", executions, problem, fix)
 
-    found = _attempt("last run", judge_newest) if tasks.machine else ()
+    found = _attempt("last run", judge_newest) if stack else ()
     yield CheckGroup("runs", (*found, _verify_quota(of)))
 
 
@@ -285,7 +288,7 @@ def _verify_quota(of: Verification) -> Check:
         answer = of.reader.call(SERVICE_QUOTAS, "get_service_quota", ServiceCode="fargate", QuotaCode=code)
     except AWSError as error:
         return Check(f"quota {name}", SKIPPED, error.message)
-    return checks.judge_quota(answer["Quota"]["Value"], of.settings.cpu, f"quota {name}")
+    return checks.judge_quota(answer["Quota"]["Value"], of.settings.cpu, f"quota {name}", code)
 
 
 def verify_drift(

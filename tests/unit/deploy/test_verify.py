@@ -28,6 +28,7 @@ from handoff_runtime.aws.transfer import LocalFile, UploadPlan
 from handoff_runtime.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 REPAIR, SCHEDULE = "invoke deploy --repair --project shop", "invoke schedule --project shop"
@@ -181,8 +182,13 @@ def test_a_call_that_is_refused(error: HandoffError, expected: str) -> None:
 
 
 def test_a_quota_below_the_size_of_a_task() -> None:
-    assert checks.judge_quota(6, 1024, "vCPUs") == Check("vCPUs", OK, "6; one task takes 1")
-    assert checks.judge_quota(0.25, 512, "vCPUs").outcome == FAILED
+    assert checks.judge_quota(6, 1024, "vCPUs", "L-1") == Check("vCPUs", OK, "6; one task takes 1")
+    assert checks.judge_quota(0.25, 512, "vCPUs", "L-1") == Check(
+        "vCPUs",
+        FAILED,
+        "0.25, and one task takes 0.5",
+        "aws service-quotas request-service-quota-increase --service-code fargate --quota-code L-1 --desired-value 1",
+    )
 
 
 def test_drift_is_told_without_values() -> None:
@@ -225,8 +231,10 @@ deploy: {subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d], cluster: ow
 """
 
 
-def verify_stacks(directory: Path, file: str, deployed: tuple[str, ...], **answers: object) -> list[tuple[str, Check]]:
-    """The checks of a project with these stacks that say of stacks."""
+def verify(
+    directory: Path, file: str, deployed: tuple[str, ...], outputs: Mapping[str, str], **answers: object
+) -> list[tuple[str, Check]]:
+    """The checks of a project with these stacks, the task stack with these outputs; each after its group."""
     paths = ProjectPaths("shop", directory)
     paths.directory.mkdir(parents=True)
     paths.file.write_text(file, encoding="utf-8")
@@ -234,14 +242,14 @@ def verify_stacks(directory: Path, file: str, deployed: tuple[str, ...], **answe
     every = {
         SHARED: StackDescription(SHARED, "CREATE_COMPLETE", tags={"handoff:environment": "dev"}),
         REGISTRY: StackDescription(REGISTRY, "CREATE_COMPLETE", tags=tags),
-        TASK: StackDescription(TASK, "CREATE_COMPLETE", tags=tags),
+        TASK: StackDescription(TASK, "CREATE_COMPLETE", outputs=outputs, tags=tags),
     }
     project = load_project(paths.file, paths.display_path)
     common = resource_names.bucket("dev", "1", "eu-central-1")
     session = cast("Any", FakeSession(answers, other=StoreError("AccessDenied found")))
     target = Target("shop", "dev", TASK, project.deploy.bucket or common, "--project shop", session)
     found = verify_project(DeployedProject(paths, target, every[TASK], project), [every[name] for name in deployed])
-    return [(one.name, check) for one in found if one.name.startswith("stack ") for check in one.checks]
+    return [(one.name, check) for one in found for check in one.checks]
 
 
 STATUS = Check("status", OK, "CREATE_COMPLETE")
@@ -265,14 +273,40 @@ def test_the_shared_stack_is_checked_where_the_project_uses_it(
     file: str, deployed: tuple[str, ...], expected: list[Check | None], tmp_path: Path
 ) -> None:
     """A deployment repairs it only then, and creates it only then."""
-    found = verify_stacks(tmp_path, file, deployed, list_stack_resources={"StackResourceSummaries": []})
+    found = verify(tmp_path, file, deployed, {}, list_stack_resources={"StackResourceSummaries": []})
     names = (f"stack {SHARED}", f"stack {REGISTRY}", f"stack {TASK}")
-    assert found == [(name, check) for name, check in zip(names, expected, strict=True) if check]
+    assert [one for one in found if one[0].startswith("stack ")] == [
+        (name, check) for name, check in zip(names, expected, strict=True) if check
+    ]
 
 
 def test_resources_that_may_not_be_listed_are_skipped(tmp_path: Path) -> None:
     """The other checks are made."""
     denied = "CloudFormation ListStackResources: AccessDenied found, the permission cloudformation:ListStackResources on * expected"
-    found = verify_stacks(tmp_path, OWN_NETWORK, (REGISTRY, TASK), list_stack_resources=StoreError(denied))
+    found = verify(tmp_path, OWN_NETWORK, (REGISTRY, TASK), {}, list_stack_resources=StoreError(denied))
     skipped = Check("resources", SKIPPED, denied)
-    assert [check for _, check in found] == [STATUS, skipped, STATUS, skipped]
+    assert [check for name, check in found if name.startswith("stack ")] == [STATUS, skipped, STATUS, skipped]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        pytest.param({}, {}, id="without a state machine"),
+        pytest.param({"Machine": "arn:machine"}, {"last run": Check("last run", OK, "never ran")}, id="with one"),
+    ],
+)
+def test_what_an_earlier_version_deployed_is_no_full_deployment(
+    outputs: dict[str, str], expected: dict[str, Check], tmp_path: Path
+) -> None:
+    """Runs cannot be started, and nobody is notified: no resource is missing, so nothing else says so."""
+    outputs = {"TaskDefinition": "arn:task:1", **outputs}
+    executions = {"executions": list[object]()}
+    found = verify(tmp_path, OWN_NETWORK, (REGISTRY, TASK), outputs, list_executions=executions)
+    deploy, no_machine = "invoke deploy --project shop", "found no state machine, expected the one that starts runs"
+    last_run = f"stack {TASK}: {no_machine}; an earlier version deployed it"
+    messages = "found nothing that notifies people; an earlier version deployed the project"
+    assert {check.name: check for name, check in found if name in ("alerts", "runs") and "quota" not in check.name} == {
+        "messages": Check("messages", FAILED, messages, deploy),
+        "last run": Check("last run", FAILED, last_run, deploy),
+        **expected,
+    }
