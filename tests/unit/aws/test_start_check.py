@@ -34,6 +34,8 @@ IMAGE_GONE = {
 }
 NO_ROUTE = "ResourceInitializationError: unable to retrieve ecr registry auth: dial tcp 1.2.3.4:443: i/o timeout"
 MOST_CALLS = 4
+READ = ["list_executions", "describe_execution"]
+EXITED = {"StoppedReason": "Essential container in task exited", "StopCode": "EssentialContainerExited"}
 
 
 def check(
@@ -168,16 +170,22 @@ def test_a_reason_that_passes_is_a_note() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "calls"),
+    ("error", "cause", "status", "calls"),
     [
-        pytest.param("", "SUCCEEDED", ["list_executions"], id="it succeeded"),
-        pytest.param("", "RUNNING", ["list_executions"], id="it runs"),
-        pytest.param("States.TaskFailed", "FAILED", ["list_executions", "describe_execution"], id="its task failed"),
-        pytest.param("Handoff.Failed", "FAILED", ["list_executions", "describe_execution"], id="its task failed, told"),
+        pytest.param("", "", "SUCCEEDED", ["list_executions"], id="it succeeded"),
+        pytest.param("", "", "RUNNING", ["list_executions"], id="it runs"),
+        pytest.param("States.TaskFailed", "", "FAILED", READ, id="its task failed"),
+        pytest.param("Handoff.Failed", "", "FAILED", READ, id="its task failed, told"),
+        pytest.param("Handoff.NotAlerted", EXITED, "FAILED", READ, id="its task failed, and nobody could be told"),
     ],
 )
-def test_a_run_that_started_is_no_matter(error: str, status: str, calls: list[str]) -> None:
-    assert check(error, "", status=status) == ([], calls)
+def test_a_run_that_started_is_no_matter(error: str, cause: object, status: str, calls: list[str]) -> None:
+    assert check(error, cause, status=status) == ([], calls)
+
+
+def test_a_start_that_failed_and_that_nobody_could_be_told_of() -> None:
+    cause = {"StoppedReason": "Capacity is unavailable at this time", "StopCode": "TaskFailedToStart"}
+    assert check("Handoff.NotAlerted", cause) == check("Handoff.NotStarted", cause)
 
 
 def test_a_permission_that_is_missing_prevents_no_run() -> None:
