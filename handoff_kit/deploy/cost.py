@@ -108,12 +108,13 @@ def _read_usage(deployed: DeployedProject, now: datetime, say: Say) -> Usage:
     stored = images.bytes if images else None
     scheduled = describe_existing(target.session, resource_names.schedule_stack(target.name))
     is_checked = deployed.project is not None and deployed.project.expect.success_within is not None
-    return Usage(_billed(lines), 1 if scheduled else 0, read_log_bytes(target), stored, is_checked=is_checked)
+    return Usage(billed_seconds(lines), 1 if scheduled else 0, read_log_bytes(target), stored, is_checked=is_checked)
 
 
-def _billed(lines: Iterable[HistoryLine]) -> tuple[float, ...]:
-    """The durations of runs on Fargate; a killed one has recorded none."""
-    return tuple(float(line["seconds"]) for line in lines if line.get("trigger") != "local" and line.get("seconds"))
+def billed_seconds(lines: Iterable[HistoryLine]) -> tuple[float, ...]:
+    """The durations of runs on Fargate: a refused one has ended at once, a killed one has recorded none."""
+    on_fargate = (line.get("seconds") for line in lines if line.get("trigger") != "local")
+    return tuple(float(seconds) for seconds in on_fargate if seconds is not None)
 
 
 def cost_table(costs: Sequence[CostEstimate]) -> str:
