@@ -11,6 +11,7 @@ from typing import Any
 
 from handoff_kit.aws.alerts import SNS, list_subscriptions
 from handoff_kit.aws.cloudformation.stack_resources import MISSING, ResourceState, StackResource
+from handoff_kit.aws.dead_letters import NO_QUEUE, SQS
 from handoff_kit.aws.ecr import ECR
 from handoff_kit.aws.network import NETWORK_KINDS, find_network_resources
 from handoff_kit.aws.reader import Reader
@@ -18,10 +19,9 @@ from handoff_kit.errors import AWSError
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.session import S3
 
-ECS, IAM, SQS, LOGS, EVENTS = "ecs", "iam", "sqs", "logs", "events"
+ECS, IAM, LOGS, EVENTS = "ecs", "iam", "logs", "events"
 SCHEDULER, CLOUDWATCH, STEP_FUNCTIONS = "scheduler", "cloudwatch", "stepfunctions"
 NO_ROLE, NO_TOPIC = ("NoSuchEntity",), ("NotFound", "NotFoundException")
-NO_QUEUE = ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
 ROLES_PER_CALL, EXECUTIONS_PER_CALL = 1000, 10
 
 

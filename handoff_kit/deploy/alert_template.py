@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.project.model import Project
-from handoff_kit.project.recipients import PLAIN, SLACK, TEAMS, Webhook, recipients_of
+from handoff_kit.project.recipients import PLAIN, SLACK, TEAMS, recipients_of
 from handoff_kit.project.retention import on_ladder
 from handoff_runtime import s3_keys
+from handoff_runtime.alert import JOB, format_facts
 from handoff_runtime.retention import object_tag
 
 _CARD: dict[str, Any] = {
@@ -72,14 +74,13 @@ def alert_values(project_name: str, project: Project, stack: str, environment: s
         "connection": resource_names.alert_connection(stack),
         "mails": [{"id": f"Mail{_digest(mail)}", "address": mail} for mail in recipients.mails],
         "topics": mail_topic + [{"id": f"Topic{number}", "arn": arn} for number, arn in enumerate(topics, 1)],
-        "webhooks": [_webhook_values(webhook, stack) for webhook in recipients.webhooks],
+        "webhooks": [
+            {"id": f"Webhook{digest}", "destination": resource_names.alert_webhook(stack, digest), **vars(webhook)}
+            for webhook in recipients.webhooks
+            for digest in [_digest(webhook.endpoint)]
+        ],
         "bodies": {name: body for name, body in bodies.items() if name in taken},
     }
-
-
-def _webhook_values(webhook: Webhook, stack: str) -> dict[str, str]:
-    digest = _digest(webhook.endpoint)
-    return {"id": f"Webhook{digest}", "destination": resource_names.alert_webhook(stack, digest), **vars(webhook)}
 
 
 def _digest(recipient: str) -> str:
@@ -87,24 +88,31 @@ def _digest(recipient: str) -> str:
     return hashlib.sha256(recipient.encode()).hexdigest()[:8]
 
 
+def message_text(
+    project: str,
+    environment: str,
+    facts: Mapping[str, str],
+    look: Iterable[str],
+    *,
+    sentence: str = "",
+    when: str = "again",
+) -> str:
+    """A message that no run writes, in the form of those of runs: facts, a sentence, the tasks to look and to run."""
+    options = f"--project {project} --environment {environment}"
+    known = ("project", project), ("environment", environment), ("job", JOB), *facts.items()
+    lines = [*format_facts(*known), "", *([sentence, ""] if sentence else [])]
+    lines += ["To look at it:", *(f"  invoke {task} {options}" for task in look)]
+    return "\n".join([*lines, f"To run it {when}:", f"  invoke run {options}", ""])
+
+
 def _composed(project: str, environment: str) -> str:
     """A template for States.Format: execution, outcome, reason."""
-    options = f"--project {project} --environment {environment}"
-    return (
-        f"project: {project}\nenvironment: {environment}\nexecution: {{}}\noutcome: {{}}\nreason: {{}}\n\n"
-        f"look: invoke history --remote {options}\n"
-        f"log: invoke logs {options}\n"
-        f"run again: invoke run {options}"
-    )
+    facts = dict.fromkeys(("execution", "outcome", "reason"), "{}")
+    return message_text(project, environment, facts, ("history --remote", "logs"))
 
 
 def _missed(project: str, environment: str, queue: str) -> dict[str, str]:
     """The message when a schedule could start no run."""
-    options = f"--project {project} --environment {environment}"
-    text = (
-        f"project: {project}\nenvironment: {environment}\noutcome: missed\n"
-        f"reason: EventBridge Scheduler could not start a run for an hour; queue {queue} has the event, and why\n\n"
-        f"look: invoke history --remote {options}\n"
-        f"run again: invoke run {options}"
-    )
+    reason = f"EventBridge Scheduler could not start a run for an hour; queue {queue} has the event, and why"
+    text = message_text(project, environment, {"outcome": "missed", "reason": reason}, ("missed", "history --remote"))
     return {"kind": "missed", "subject": f"handoff {environment}/{project}: missed, not started", "text": text}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from handoff_kit.aws.alerts import CONFIRM, UNCONFIRMED
 from handoff_kit.aws.cloudformation.drift import DriftedResource
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.cloudformation.stack_resources import ResourceState
@@ -18,7 +19,6 @@ from handoff_runtime.aws.transfer import UploadPlan
 from handoff_runtime.params import ADVANCED, STANDARD
 
 OK, FAILED, SKIPPED = "OK", "FAILED", "skipped"
-UNCONFIRMED = "PendingConfirmation"
 CPU_UNITS = 1024  # of a vCPU
 NOT_FAILED = ("RUNNING", "SUCCEEDED", "ABORTED", "PENDING_REDRIVE")
 """Statuses of executions; one is aborted by whoever stops it."""
@@ -118,7 +118,7 @@ def judge_schedules(
 ) -> tuple[Check, ...]:
     """The schedules of the project file against those deployed, and these against their state in AWS.
 
-    `commands` are `schedule` and `repair`. One that is missing in AWS is told of as a resource.
+    `commands` are `schedule` and `repair`. One that is missing in AWS is a problem of its resource.
     """
     by_name, checks = {one.name: one for one in deployed}, []
     expected = {one.name: one for one in wanted}
@@ -144,12 +144,12 @@ def judge_subscriptions(topic: str, subscriptions: Sequence[Mapping[str, str]] |
     if subscriptions is None:
         return (Check(name, FAILED, "not found", fix),)
     if not subscriptions:
-        return (Check(name, FAILED, "has no subscriber: alerts reach nobody", fix),)
+        return (Check(name, FAILED, "has no subscribers: nobody is notified", fix),)
     return tuple(
         check(
             f"subscriber {one['Endpoint']}",
-            "awaits confirmation" if one["SubscriptionArn"] == UNCONFIRMED else "",
-            "follow the link in the mail of AWS",
+            "unconfirmed" if one["SubscriptionArn"] == UNCONFIRMED else "",
+            CONFIRM,
             one["Protocol"],
         )
         for one in subscriptions

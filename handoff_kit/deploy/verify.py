@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -102,22 +103,16 @@ def verify_project(deployed: DeployedProject, every: Iterable[StackDescription])
         if all(stack.tags.get(tag, owner[tag]) == owner[tag] for tag in OWNER_TAGS)
     }
 
-    def read(name: str) -> tuple[StackResource, ...]:
-        try:
+    def list_or_skip(name: str) -> tuple[StackResource, ...]:
+        with suppress(AWSError):  # which the reader raises again for the check of the stack
             return list_resources(reader, name)
-        except AWSError:  # told of with the stack
-            return ()
+        return ()
 
-    listed = map_concurrently(read, [name for name in names if name in stacks])
+    listed = map_concurrently(list_or_skip, [name for name in names if name in stacks])
     of_project = Verification(deployed, reader, stacks, tuple(one for found in listed for one in found))
-    groups: tuple[Callable[[Verification], Iterable[CheckGroup]], ...] = (
-        partial(_verify_stacks, names=names),
-        _verify_network,
-        _verify_data,
-        _verify_schedules,
-        _verify_alerts,
-        _verify_runs,
-    )
+    groups: list[Callable[[Verification], Iterable[CheckGroup]]] = [partial(_verify_stacks, names=names)]
+    if deployed.stack:  # else a deployment creates the rest
+        groups += (_verify_network, _verify_data, _verify_schedules, _verify_alerts, _verify_runs)
     done = map_concurrently(lambda verify: tuple(verify(of_project)), groups, CALLS_AT_ONCE)
     return tuple(group for some in done for group in some if group.checks)
 
@@ -148,17 +143,16 @@ def _verify_stacks(of: Verification, names: Sequence[str]) -> Iterable[CheckGrou
     """The status of each stack, and its resources; not every project has a schedule stack."""
     schedule = names[-1]
     needed = [name for name in names if name in of.stacks or name != schedule]
-    states = find_states(of.reader, of.resources)
+    states = {state.resource: state for state in find_states(of.reader, of.resources)}
+
+    def judge(name: str) -> Iterable[Check]:
+        own = list_resources(of.reader, name) if name in of.stacks else ()
+        return checks.judge_resources([states[one] for one in own], of.repair)
+
     for name in needed:
         command = of.invoke("schedule" if name == schedule else "deploy")
-        described = of.stacks.get(name)
-        status = checks.judge_stack("status", described, command)
-
-        def judge(name: str = name, *, is_deployed: bool = described is not None) -> Iterable[Check]:
-            listed = list_resources(of.reader, name) if is_deployed else ()  # refused again where it was
-            return checks.judge_resources([state for state in states if state.resource in listed], of.repair)
-
-        yield CheckGroup(f"stack {name}", (status, *_attempt("resources", judge)), "resource")
+        status = checks.judge_stack("status", of.stacks.get(name), command)
+        yield CheckGroup(f"stack {name}", (status, *_attempt("resources", partial(judge, name))), "resource")
 
 
 def _verify_network(of: Verification) -> Iterable[CheckGroup]:
@@ -239,7 +233,7 @@ def _verify_alerts(of: Verification) -> Iterable[CheckGroup]:
     """The subscribers of each topic that messages go to, and the last message."""
     outputs = of.deployed.stack.outputs if of.deployed.stack else {}
     topics = [arn for name, arn in outputs.items() if name.startswith(TOPIC_OUTPUTS)]
-    fix = f"{of.deployed.paths.display_path}: alerts: [mailto:YOU@EXAMPLE.COM], then: {of.invoke('deploy')}"
+    fix = f"{of.deployed.paths.display_path}: alerts: [mailto:YOU@example.com], then: {of.invoke('deploy')}"
 
     def judge(topic: str) -> tuple[Check, ...]:
         name = topic.rpartition(":")[2]
