@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ TOPIC_OUTPUTS, _WEBHOOKS = ("AlertMail", "AlertTopic"), "AlertWebhook"
 UNCONFIRMED = "PendingConfirmation"
 CONFIRM = "open the link in the mail from AWS"
 _POLL = 1.0
+_UNSUBSCRIBED = "Deleted"
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,19 @@ def read_subscribers(target: Target, stack: StackDescription | None) -> Subscrib
     subscribers, unread = list[Subscriber](), list[str]()
     for topic in topics:
         try:
-            for page in target.pages(SNS, "list_subscriptions_by_topic", TopicArn=topic):
-                subscribers += [
-                    Subscriber(topic, each["Protocol"], each["Endpoint"], each["SubscriptionArn"] != UNCONFIRMED)
-                    for each in page["Subscriptions"]
-                ]
+            subscribers += [
+                Subscriber(topic, each["Protocol"], each["Endpoint"], each["SubscriptionArn"] != UNCONFIRMED)
+                for each in list_subscriptions(target.pages(SNS, "list_subscriptions_by_topic", TopicArn=topic))
+            ]
         except AWSError as error:  # noqa: PERF203  # the others are known
             unread.append(f"topic {_name(topic)}, whose subscribers are unknown: {error.message}")
     return Subscribers(topics, tuple(subscribers), webhooks, tuple(unread))
+
+
+def list_subscriptions(pages: Iterable[Mapping[str, Any]]) -> list[Mapping[str, str]]:
+    """Those of the pages of a listing, in which SNS has for some time who has unsubscribed, with `Deleted` as ARN."""
+    listed = (each for page in pages for each in page["Subscriptions"])
+    return [each for each in listed if each["SubscriptionArn"] != _UNSUBSCRIBED]
 
 
 def describe_subscribers(found: Subscribers) -> tuple[str, ...]:
