@@ -20,6 +20,7 @@ FORMAT = 1
 FAILED, RECOVERED = "failed", "recovered"
 JOB = "main"
 LONGEST_SUBJECT = 99  # Amazon SNS API Reference, Publish: less than 100 characters of ASCII, no control characters
+LONGEST_NAME = 40  # characters of environment and project in a subject: the rest is for what happened
 LARGEST_TEXT = 8 << 10  # bytes
 LAST_LINES, LAST_BYTES = 20, 1 << 15
 LONGEST_LINE, LONGEST_REASON, LONGEST_DATA = 400, 1000, 1000  # characters
@@ -56,6 +57,12 @@ def compose_recovery(record: Mapping[str, Any], failure: Mapping[str, Any]) -> d
     return _message(record, RECOVERED, "recovered, a run succeeded", text)
 
 
+def compose_subject(environment: str, project: str, words: str) -> str:
+    """One line that every recipient takes; a long name is cut before the words are."""
+    subject = f"handoff {_cut(f'{environment}/{project}', LONGEST_NAME)}: {_ESCAPES.sub(' ', words)}"
+    return _cut(" ".join(subject.encode("ascii", "replace").decode().split()), LONGEST_SUBJECT)
+
+
 def expectation(success_within: int, now: float) -> dict[str, str]:
     """By when the next run must have succeeded, and under which name people are notified once if none has."""
     by = time.gmtime(now + success_within)
@@ -87,10 +94,9 @@ def _facts(record: Mapping[str, Any]) -> list[str]:
 
 
 def _message(record: Mapping[str, Any], kind: str, words: str, text: str) -> dict[str, Any]:
-    subject = f"handoff {record['environment']}/{record['project']}: {_ESCAPES.sub(' ', words)}"
-    subject = " ".join(subject.encode("ascii", "replace").decode().split())
+    subject = compose_subject(record["environment"], record["project"], words)
     text = text.encode(errors="replace").decode()  # no half characters, which JSON has and UTF-8 has not
-    return {"format": FORMAT, "kind": kind, "subject": _cut(subject, LONGEST_SUBJECT), "text": text}
+    return {"format": FORMAT, "kind": kind, "subject": subject, "text": text}
 
 
 def _options(record: Mapping[str, Any]) -> str:

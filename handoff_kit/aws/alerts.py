@@ -8,24 +8,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.probes import subscription_problem
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError
+from handoff_runtime.alert import compose_subject
 from handoff_runtime.polling import sleep
 
 SNS, STEP_FUNCTIONS = "sns", "stepfunctions"
 TOPIC_OUTPUTS, _WEBHOOKS = ("AlertMail", "AlertTopic"), "AlertWebhook"
 _POLL = 1.0
-_UNCONFIRMED = "PendingConfirmation"
 
 
 @dataclass(frozen=True)
 class Subscriber:
-    """A subscription of a topic, e.g. of protocol email; one that is not confirmed gets no message."""
+    """A subscription of a topic, e.g. of protocol email; `problem` says why it gets no message."""
 
     topic: str
     protocol: str
     endpoint: str
-    is_confirmed: bool
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Subscribers:
     @property
     def is_nobody(self) -> bool:
         """Whether no message reaches anybody, as far as that can be read."""
-        return not (self.webhooks or self.unread or any(each.is_confirmed for each in self.subscribers))
+        return not (self.webhooks or self.unread or any(not each.problem for each in self.subscribers))
 
     def of_topic(self, topic: str) -> tuple[Subscriber, ...]:
         return tuple(each for each in self.subscribers if each.topic == topic)
@@ -57,7 +58,7 @@ def read_subscribers(target: Target, stack: StackDescription | None) -> Subscrib
         try:
             for page in target.pages(SNS, "list_subscriptions_by_topic", TopicArn=topic):
                 subscribers += [
-                    Subscriber(topic, each["Protocol"], each["Endpoint"], each["SubscriptionArn"] != _UNCONFIRMED)
+                    Subscriber(topic, each["Protocol"], each["Endpoint"], ": ".join(subscription_problem(each)))
                     for each in page["Subscriptions"]
                 ]
         except AWSError as error:  # noqa: PERF203  # the others are known
@@ -77,8 +78,7 @@ def describe_subscribers(found: Subscribers) -> tuple[str, ...]:
 
 def _describe(subscriber: Subscriber) -> str:
     protocol = "mail" if subscriber.protocol.startswith("email") else subscriber.protocol
-    unconfirmed = "" if subscriber.is_confirmed else ", unconfirmed: open the link in the mail from AWS"
-    return f"{protocol} {subscriber.endpoint}{unconfirmed}"
+    return f"{protocol} {subscriber.endpoint}{subscriber.problem and f', {subscriber.problem}'}"
 
 
 def _name(topic: str) -> str:
@@ -99,7 +99,7 @@ def send_test(target: Target, stack: StackDescription | None, pause: Callable[[f
     if stack is None or found is None:
         raise AWSError(f"stack {target.name}: found nothing that notifies people", f"invoke deploy {target.options}")
     text = f"project: {target.project}\nenvironment: {target.environment}\noutcome: a test, sent by invoke alerts.test"
-    message = {"kind": "test", "subject": f"handoff {target.environment}/{target.project}: test", "text": text}
+    message = {"kind": "test", "subject": compose_subject(target.environment, target.project, "test"), "text": text}
     request = {"stateMachineArn": stack.outputs["AlertMachine"], "input": json.dumps(message)}
     execution = target.call(STEP_FUNCTIONS, "start_execution", **request)["executionArn"]
     while (ended := target.call(STEP_FUNCTIONS, "describe_execution", executionArn=execution))["status"] == "RUNNING":

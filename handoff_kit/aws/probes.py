@@ -21,6 +21,12 @@ ECS, IAM, SNS, SQS, LOGS, EVENTS = "ecs", "iam", "sns", "sqs", "logs", "events"
 SCHEDULER, CLOUDWATCH, STEP_FUNCTIONS = "scheduler", "cloudwatch", "stepfunctions"
 NO_ROLE, NO_TOPIC = ("NoSuchEntity",), ("NotFound", "NotFoundException")
 NO_QUEUE = ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
+UNCONFIRMED = "PendingConfirmation"
+_PROBLEMS = {
+    UNCONFIRMED: ("unconfirmed", "open the link in the mail from AWS"),
+    "Deleted": ("unsubscribed", "subscribe it again, if `alerts` names it by invoke deploy --repair"),
+}
+"""What SNS lists in place of the ARN of a subscription that gets no message: why, and what to do."""
 ROLES_PER_CALL, EXECUTIONS_PER_CALL = 1000, 10
 
 
@@ -89,6 +95,11 @@ def read_subscriptions(reader: Reader, topic: str) -> list[Mapping[str, str]] | 
     """The first hundred subscriptions of a topic; None where there is no such topic."""
     answer = reader.call(SNS, "list_subscriptions_by_topic", allow=NO_TOPIC, TopicArn=topic)
     return None if answer is None else list(answer["Subscriptions"])
+
+
+def subscription_problem(subscription: Mapping[str, str]) -> tuple[str, str] | tuple[()]:
+    """Why a subscription gets no message, and what to do; empty where it gets them."""
+    return _PROBLEMS.get(subscription["SubscriptionArn"], ())
 
 
 def read_queue(reader: Reader, url: str) -> Mapping[str, str] | None:
@@ -200,7 +211,7 @@ def _find_topics(reader: Reader, resources: Sequence[StackResource]) -> Found:
             yield resource, "" if own else MISSING
         else:
             arns = {one["SubscriptionArn"] for found in own for one in found}
-            yield resource, "" if resource.id in arns or any(":" not in arn for arn in arns) else MISSING
+            yield resource, "" if resource.id in arns or UNCONFIRMED in arns else MISSING
 
 
 def _find_buckets(reader: Reader, resources: Sequence[StackResource]) -> Found:

@@ -15,6 +15,7 @@ from handoff_kit.project.model import Project
 from handoff_kit.project.recipients import PLAIN, SLACK, TEAMS, Webhook, recipients_of
 from handoff_kit.project.retention import on_ladder
 from handoff_runtime import s3_keys
+from handoff_runtime.alert import JOB, compose_subject
 from handoff_runtime.retention import object_tag
 
 _CARD: dict[str, Any] = {
@@ -65,6 +66,7 @@ def alert_values(project_name: str, project: Project, stack: str, environment: s
             "Key": s3_keys.open_alert(stack),
             "ExpectedBucketOwner": {"Ref": "AWS::AccountId"},
         },
+        "composed_subject": compose_subject(environment, project_name, "{}"),
         "composed": _composed(project_name, environment),
         "missed": json.dumps(_missed(project_name, environment, resource_names.dead_letters(stack))),
         "missed_alarm": resource_names.missed_alarm(stack),
@@ -88,13 +90,17 @@ def _digest(recipient: str) -> str:
 
 
 def _composed(project: str, environment: str) -> str:
-    """A template for States.Format: execution, outcome, reason."""
+    """A template for States.Format: schedule, execution, outcome, reason, execution.
+
+    The data of the run is left out, since nothing has masked it.
+    """
     options = f"--project {project} --environment {environment}"
     return (
-        f"project: {project}\nenvironment: {environment}\nexecution: {{}}\noutcome: {{}}\nreason: {{}}\n\n"
-        f"look: invoke history --remote {options}\n"
+        f"project: {project}\nenvironment: {environment}\njob: {JOB}\nschedule: {{}}\nexecution: {{}}\n"
+        f"outcome: {{}}\nreason: {{}}\n\n"
+        f"look: invoke history.show --remote --run {{}} {options}\n"
         f"log: invoke logs {options}\n"
-        f"run again: invoke run {options}"
+        f"run again, with the --data that it had: invoke run {options}"
     )
 
 
@@ -107,4 +113,4 @@ def _missed(project: str, environment: str, queue: str) -> dict[str, str]:
         f"look: invoke history --remote {options}\n"
         f"run again: invoke run {options}"
     )
-    return {"kind": "missed", "subject": f"handoff {environment}/{project}: missed, not started", "text": text}
+    return {"kind": "missed", "subject": compose_subject(environment, project, "missed, not started"), "text": text}

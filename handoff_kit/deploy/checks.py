@@ -10,6 +10,7 @@ from handoff_kit.aws.cloudformation.drift import DriftedResource
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.cloudformation.stack_resources import ResourceState
 from handoff_kit.aws.network import Network, judge_group, judge_subnet
+from handoff_kit.aws.probes import subscription_problem
 from handoff_kit.deploy.schedule_template import ScheduleSummary
 from handoff_kit.errors import AWSError
 from handoff_kit.text import count, join_first, plural, timestamp
@@ -18,7 +19,6 @@ from handoff_runtime.params import ADVANCED, STANDARD
 
 OK, FAILED, SKIPPED = "OK", "FAILED", "skipped"
 ROLLED_BACK = "UPDATE_ROLLBACK_COMPLETE"
-UNCONFIRMED = "PendingConfirmation"
 CPU_UNITS = 1024  # of a vCPU
 NO_ANSWER = (", the permission ", " answered 501")
 """Of refusals: a permission is missing, or the service is not there."""
@@ -143,15 +143,8 @@ def judge_subscriptions(topic: str, subscriptions: Sequence[Mapping[str, str]] |
         return (Check(name, FAILED, "not found", fix),)
     if not subscriptions:
         return (Check(name, FAILED, "has no subscriber: alerts reach nobody", fix),)
-    return tuple(
-        check(
-            f"subscriber {one['Endpoint']}",
-            "awaits confirmation" if one["SubscriptionArn"] == UNCONFIRMED else "",
-            "follow the link in the mail of AWS",
-            one["Protocol"],
-        )
-        for one in subscriptions
-    )
+    judged = [(one, *(subscription_problem(one) or ("", ""))) for one in subscriptions]
+    return tuple(check(f"subscriber {one['Endpoint']}", why, do, one["Protocol"]) for one, why, do in judged)
 
 
 def judge_execution(

@@ -20,14 +20,16 @@ from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError
 
 MAIL, SHARED = "arn:aws:sns:eu-central-1:1:handoff-dev-a-alerts", "arn:aws:sns:eu-central-1:1:handoff-dev"
-CONFIRMED = Subscriber(MAIL, "email", "a@b.de", is_confirmed=True)
-PENDING = Subscriber(MAIL, "email", "c@b.de", is_confirmed=False)
+OPEN = "unconfirmed: open the link in the mail from AWS"
+UNSUBSCRIBED = "unsubscribed: subscribe it again, if `alerts` names it by invoke deploy --repair"
+CONFIRMED = Subscriber(MAIL, "email", "a@b.de")
+PENDING = Subscriber(MAIL, "email", "c@b.de", OPEN)
+GONE = Subscriber(MAIL, "email", "d@b.de", UNSUBSCRIBED)
 OUTPUTS = {"AlertMachine": "machine", "AlertMail": MAIL, "AlertWebhook0a1b2c3d": "hooks.slack.com"}
 NOBODY = (
     "note: nobody is notified of failures: no alerts, and the topic has no subscribers",
     "hint: projects/a/project.yml: alerts: [mailto:YOU@example.com], or a webhook of Slack or Teams",
 )
-OPEN = "unconfirmed: open the link in the mail from AWS"
 
 
 class Stub:
@@ -42,7 +44,7 @@ class Stub:
             {
                 "Protocol": each.protocol,
                 "Endpoint": each.endpoint,
-                "SubscriptionArn": "arn" if each.is_confirmed else "PendingConfirmation",
+                "SubscriptionArn": {OPEN: "PendingConfirmation", UNSUBSCRIBED: "Deleted"}.get(each.problem, "arn"),
             }
             for each in self.subscribers
             if each.topic == request["TopicArn"]
@@ -123,6 +125,12 @@ REFUSED = json.dumps([{"to": "webhooks"}, {"to": MAIL, "error": "SNS.NotFoundExc
             {"status": "SUCCEEDED"},
             f"nobody gets the message: it was sent to mail c@b.de, {OPEN}",
             id="nobody has confirmed",
+        ),
+        pytest.param(
+            (GONE,),
+            {"status": "SUCCEEDED"},
+            f"nobody gets the message: it was sent to mail d@b.de, {UNSUBSCRIBED}",
+            id="everybody has unsubscribed",
         ),
     ],
 )

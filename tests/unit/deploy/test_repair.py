@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from handoff_kit.aws.cloudformation.stack import StackDescription
-from handoff_kit.aws.cloudformation.stack_resources import ResourceState, StackResource
+from handoff_kit.aws.cloudformation.stack_resources import MISSING, ResourceState, StackResource
+from handoff_kit.aws.probes import find_states
 from handoff_kit.deploy.repair import StackRepair, add_repairs, plan_repair, without_missing
 from handoff_kit.errors import AWSError
 from handoff_kit.steps import ApiCalls, DeployStack
@@ -42,6 +44,28 @@ KINDS = {
     "Machine": "AWS::StepFunctions::StateMachine",
 }
 RESOURCES = {name: StackResource("shop", name, kind, f"id-{name}") for name, kind in KINDS.items()}
+
+
+@pytest.mark.parametrize(
+    ("listed", "problem"),
+    [
+        pytest.param("arn:mail", "", id="confirmed"),
+        pytest.param("PendingConfirmation", "", id="unconfirmed, so listed without its ARN"),
+        pytest.param("Deleted", MISSING, id="unsubscribed"),
+        pytest.param(None, MISSING, id="not confirmed in time"),
+    ],
+)
+def test_a_subscription_that_no_longer_exists(listed: str | None, problem: str) -> None:
+    class Stub:
+        def call(self, *_: str, **_request: Any) -> dict[str, Any]:
+            return {"Subscriptions": [{"SubscriptionArn": listed}] if listed else []}
+
+    topic, mail = (
+        StackResource("shop", name, f"AWS::SNS::{name}", arn)
+        for name, arn in (("Topic", "arn:topic"), ("Subscription", "arn:mail"))
+    )
+    found = find_states(cast("Any", Stub()), [topic, mail])
+    assert [state.problem for state in found] == ["", problem]
 
 
 def repair(*missing: str, **problems: str) -> StackRepair:

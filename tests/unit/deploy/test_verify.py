@@ -115,9 +115,10 @@ def test_the_status_of_a_stack(status: str | None, expected: tuple[str, str]) ->
             [
                 {"Endpoint": "a@x.org", "Protocol": "email", "SubscriptionArn": "PendingConfirmation"},
                 {"Endpoint": "b@x.org", "Protocol": "email", "SubscriptionArn": "arn:aws:sns:x:1:shop:2"},
+                {"Endpoint": "c@x.org", "Protocol": "email", "SubscriptionArn": "Deleted"},
             ],
-            [(FAILED, "awaits confirmation"), (OK, "email")],
-            id="one unconfirmed",
+            [(FAILED, "unconfirmed"), (OK, "email"), (FAILED, "unsubscribed")],
+            id="one unconfirmed, one unsubscribed",
         ),
     ],
 )
