@@ -69,7 +69,7 @@ def alert_values(project_name: str, project: Project, stack: str, environment: s
         "composed_subject": compose_subject(environment, project_name, "{}"),
         "composed": _composed(project_name, environment),
         "missed": json.dumps(_missed(project_name, environment, resource_names.dead_letters(stack))),
-        "missed_alarm": resource_names.missed_alarm(stack),
+        "missed_alarms": [resource_names.missed_alarm(stack), resource_names.lost_alarm(stack)],
         "alert_topic": resource_names.alert_topic(stack),
         "connection": resource_names.alert_connection(stack),
         "mails": [{"id": f"Mail{_digest(mail)}", "address": mail} for mail in recipients.mails],
@@ -109,8 +109,10 @@ def _missed(project: str, environment: str, queue: str) -> dict[str, str]:
     options = f"--project {project} --environment {environment}"
     text = (
         f"project: {project}\nenvironment: {environment}\noutcome: missed\n"
-        f"reason: EventBridge Scheduler could not start a run for an hour; queue {queue} has the event, and why\n\n"
+        f"reason: EventBridge Scheduler could not start a run; queue {queue} has the event, and why. "
+        f"Where it has none, the schedules lack their role or the queue.\n\n"
         f"look: invoke history --remote {options}\n"
+        f"find what is missing: invoke verify {options}\n"
         f"run again: invoke run {options}"
     )
     return {"kind": "missed", "subject": compose_subject(environment, project, "missed, not started"), "text": text}

@@ -311,7 +311,7 @@ def test_what_the_rules_hear_of(alerts: Alerts) -> None:
         ({"status": "TIMED_OUT"}, "AlertMachine", False),
     ]
     alarms = [("ALARM", f"{STACK}-schedule-missed", True), ("OK", f"{STACK}-schedule-missed", False)]
-    alarms.append(("ALARM", f"{STACK}x-schedule-missed", False))
+    alarms += [("ALARM", f"{STACK}x-schedule-missed", False), ("ALARM", f"{STACK}-schedule-lost", True)]
     events = [("EndedRule", execution_event(alerts, detail, name), heard) for detail, name, heard in executions]
     events += [("MissedRule", alarm_event(alerts, state, alarm), heard) for state, alarm, heard in alarms]
     for rule, event, heard in events:
