@@ -16,7 +16,7 @@ from typing import Any
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.ecs.cluster import ProjectTasks
 from handoff_kit.aws.ecs.overrides import RunOptions, run_input
-from handoff_kit.aws.ecs.stop_reasons import fill_advice, match_start_failure
+from handoff_kit.aws.ecs.stop_reasons import FAILED_TO_START, fill_advice, match_start_failure
 from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
@@ -256,6 +256,8 @@ def read_start_failure(target: Target, execution: str) -> str | None:
         return reason
     if not isinstance(task, dict) or "StoppedReason" not in task:
         return reason
+    if task.get("StopCode", FAILED_TO_START) != FAILED_TO_START:  # it ran, and its failure could not be reported
+        return None
     containers = [str(each.get("Reason") or "") for each in task.get("Containers", ())]
     return " ".join(dict.fromkeys(filter(None, (str(task["StoppedReason"]), *containers))))
 

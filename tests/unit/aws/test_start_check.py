@@ -36,6 +36,8 @@ IMAGE_GONE = {
     "Overrides": "s",
 }
 NO_ROUTE = "ResourceInitializationError: unable to retrieve ecr registry auth: dial tcp 1.2.3.4:443: i/o timeout"
+RAN = {"StopCode": "EssentialContainerExited", "StoppedReason": "Essential container in task exited"}
+NOT_ALERTED = "Handoff.NotAlerted"
 MOST_CALLS = 4
 
 
@@ -182,10 +184,11 @@ def test_a_reason_that_passes_is_a_note() -> None:
         pytest.param("", "RUNNING", ["list_executions"], id="it runs"),
         pytest.param("States.TaskFailed", "FAILED", ["list_executions", "describe_execution"], id="its task failed"),
         pytest.param("Handoff.Failed", "FAILED", ["list_executions", "describe_execution"], id="its task failed, told"),
+        pytest.param(NOT_ALERTED, "FAILED", ["list_executions", "describe_execution"], id="its task failed, untold"),
     ],
 )
 def test_a_run_that_started_is_no_matter(error: str, status: str, calls: list[str]) -> None:
-    assert check(error, "", status=status) == ([], calls)
+    assert check(error, RAN if error == NOT_ALERTED else "", status=status) == ([], calls)
 
 
 def test_a_permission_that_is_missing_prevents_no_run() -> None:
