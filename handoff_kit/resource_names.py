@@ -89,7 +89,7 @@ def state_machine(stack: str) -> str:
 
 
 def alert_machine(stack: str) -> str:
-    """The state machine that notifies people, whoever starts it."""
+    """The state machine that notifies people."""
     return f"{stack}-alert"
 
 

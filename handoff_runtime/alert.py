@@ -24,7 +24,7 @@ LONGEST_NAME = 40  # characters of environment and project in a subject: the res
 LARGEST_TEXT = 8 << 10  # bytes
 LAST_LINES, LAST_BYTES = 20, 1 << 15
 LONGEST_LINE, LONGEST_REASON, LONGEST_DATA = 400, 1000, 1000  # characters
-OURS = ("run_id", "trigger")  # of data: what another run has of its own
+PER_RUN = ("run_id", "trigger")  # of data: each run has another
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -52,7 +52,7 @@ def compose_failure(record: Mapping[str, Any], log: bytes) -> dict[str, Any]:
 
 def compose_recovery(record: Mapping[str, Any], failure: Mapping[str, Any]) -> dict[str, Any]:
     """The message of the first run that succeeded after a failure, of which people were notified."""
-    what = [f"It had failed since {failure['since']}: {failure['subject']}"] if failure else []
+    what = [f"It had failed since {failure['since']}: {failure['subject']}", ""] if failure else []
     text = "\n".join([*_facts(record), "", *what, "To look at it:", f"  {show_command(record)}", ""])
     return _message(record, RECOVERED, "recovered, a run succeeded", text)
 
@@ -77,11 +77,16 @@ def show_command(record: Mapping[str, Any]) -> str:
 def _run_again(record: Mapping[str, Any]) -> list[str]:
     command = "" if record["command"] == "run" else f" --command {shlex.quote(record['command'])}"
     again = f"invoke run {_options(record)}{command}"
-    data = {name: value for name, value in record["data"].items() if name not in OURS}
+    data = {name: value for name, value in record["data"].items() if name not in PER_RUN}
     text = exact_json.dumps(data, ensure_ascii=False) if data else ""
     if STARS in text or len(text) > LONGEST_DATA:
         return ["To run it again, with its --data, which is secret or long and not shown here:", f"  {again}"]
     return ["To run it again:", f"  {again}{f' --data {shlex.quote(text)}' if text else ''}"]
+
+
+def format_facts(*facts: tuple[str, object]) -> list[str]:
+    """The lines that each message begins with; those that are not known are left out."""
+    return [f"{name:<12} {value}" for name, value in facts if value is not None]
 
 
 def _facts(record: Mapping[str, Any]) -> list[str]:
@@ -89,8 +94,7 @@ def _facts(record: Mapping[str, Any]) -> list[str]:
     reason = record["reason"] and _cut(" ".join(record["reason"].split()), LONGEST_REASON)
     named = [(name, record[name]) for name in ("project", "environment")]
     ended = [(name, record[name]) for name in ("outcome", "culprit", "exit")]
-    facts = [*named, ("job", JOB), start, ("run", record["run_id"]), *ended, ("reason", reason)]
-    return [f"{name:<12} {value}" for name, value in facts if value is not None]
+    return format_facts(*named, ("job", JOB), start, ("run", record["run_id"]), *ended, ("reason", reason))
 
 
 def _message(record: Mapping[str, Any], kind: str, words: str, text: str) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from handoff_kit.aws.cloudformation.stack import StackDescription
-from handoff_kit.aws.probes import subscription_problem
+from handoff_kit.aws.probes import CONFIRM, subscription_problem
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError
-from handoff_runtime.alert import compose_subject
+from handoff_runtime.alert import compose_subject, format_facts
 from handoff_runtime.polling import sleep
 
 SNS, STEP_FUNCTIONS = "sns", "stepfunctions"
@@ -31,7 +31,7 @@ class Subscriber:
 
 @dataclass(frozen=True)
 class Subscribers:
-    """ARNs of topics, their subscribers, webhooks by host or reference; `unread` says why a topic cannot be read."""
+    """ARNs of topics, their subscribers, webhooks by host or reference; `unread` are phrases for unreadable topics."""
 
     topics: tuple[str, ...]
     subscribers: tuple[Subscriber, ...]
@@ -62,7 +62,7 @@ def read_subscribers(target: Target, stack: StackDescription | None) -> Subscrib
                     for each in page["Subscriptions"]
                 ]
         except AWSError as error:  # noqa: PERF203  # the others are known
-            unread.append(f"unknown: {error.message}")
+            unread.append(f"topic {_name(topic)}, whose subscribers are unknown: {error.message}")
     return Subscribers(topics, tuple(subscribers), webhooks, tuple(unread))
 
 
@@ -86,7 +86,7 @@ def _name(topic: str) -> str:
 
 
 def alert_notes(found: Subscribers, file: str) -> tuple[str, ...]:
-    """After a deployment: who is notified of failures, or how somebody will be."""
+    """After a deployment: who is notified of failures, or how to have people notified."""
     if found.is_nobody and not found.subscribers:
         hint = f"hint: {file}: alerts: [mailto:YOU@example.com], or a webhook of Slack or Teams"
         return "note: nobody is notified of failures: no alerts, and the topic has no subscribers", hint
@@ -97,8 +97,10 @@ def send_test(target: Target, stack: StackDescription | None, pause: Callable[[f
     """Send a message, and wait until it is sent: to whom. AWSError where a topic refuses it, or nobody gets it."""
     found = read_subscribers(target, stack)
     if stack is None or found is None:
-        raise AWSError(f"stack {target.name}: found nothing that notifies people", f"invoke deploy {target.options}")
-    text = f"project: {target.project}\nenvironment: {target.environment}\noutcome: a test, sent by invoke alerts.test"
+        problem = "an earlier version deployed it, which notifies nobody" if stack else "not deployed"
+        raise AWSError(f"stack {target.name}: {problem}", f"invoke deploy {target.options}")
+    about = ("project", target.project), ("environment", target.environment)
+    text = "\n".join([*format_facts(*about, ("outcome", "a test, sent by invoke alerts.test")), ""])
     message = {"kind": "test", "subject": compose_subject(target.environment, target.project, "test"), "text": text}
     request = {"stateMachineArn": stack.outputs["AlertMachine"], "input": json.dumps(message)}
     execution = target.call(STEP_FUNCTIONS, "start_execution", **request)["executionArn"]
@@ -107,7 +109,9 @@ def send_test(target: Target, stack: StackDescription | None, pause: Callable[[f
     if ended["status"] != "SUCCEEDED":
         raise AWSError(f"not sent to {_refusals(ended)}", f"invoke status {target.options}")
     if found.is_nobody:
-        hint = f"confirm it, or name others: alerts: [mailto:YOU@example.com]; then: invoke deploy {target.options}"
+        others = f"projects/{target.project}/project.yml: alerts: [mailto:YOU@example.com]"
+        confirm = f"{CONFIRM}; or " if any(CONFIRM in each.problem for each in found.subscribers) else ""
+        hint = f"{confirm}{others}, then: invoke deploy {target.options}"
         raise AWSError(f"nobody gets the message: it was sent to {'; '.join(describe_subscribers(found))}", hint)
     return found
 

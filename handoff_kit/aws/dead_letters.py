@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from handoff_kit import resource_names
+from handoff_kit.aws.history import unrecorded_line
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError
 from handoff_kit.project.execution_input import SCHEDULER_KEYS, RunInput, parse_input
@@ -59,7 +60,7 @@ def find_queue(target: Target) -> str | None:
     return str(answer["QueueUrl"]) if answer else None
 
 
-def look(target: Target, url: str) -> tuple[DeadLetter, ...]:
+def peek(target: Target, url: str) -> tuple[DeadLetter, ...]:
     """Up to ten dead letters, in a call that leaves all visible."""
     return _receive(target, url, visible_after=0)
 
@@ -116,7 +117,7 @@ def _receive(target: Target, url: str, *, visible_after: int) -> tuple[DeadLette
 
 
 def _release(target: Target, url: str, letters: Iterable[DeadLetter]) -> None:
-    """Make messages visible; one whose receipt is void becomes visible by itself."""
+    """Make messages visible; one whose receipt is void becomes visible after INVISIBLE seconds."""
     kept = list(letters)
     for start in range(0, len(kept), BATCH):
         entries = [
@@ -156,25 +157,17 @@ def _read_body(body: str) -> RunInput:
 
 def history_line(letter: DeadLetter, environment: str) -> dict[str, Any]:
     """A missed schedule as a line of the history; it has no run, and started at no time but its scheduled one."""
-    return {
-        "run_id": None,
-        "environment": environment,
-        "command": "run",
-        "trigger": "schedule",
-        "started_at": f"{(letter.scheduled_at or letter.given_up_at).removesuffix('Z')}.000Z",
-        "ended_at": None,
-        "seconds": None,
-        "outcome": "missed",
-        "exit": None,
-        "culprit": letter.error,
-        "reason": f"{letter.error}: {letter.message}",
-        "attempt": None,
-        "rows": None,
-        "state_replaced": False,
-        "execution": None,
-        "schedule": letter.schedule,
-        "data": dict(letter.data),
-    }
+    return unrecorded_line(
+        environment=environment,
+        command="run",
+        trigger="schedule",
+        started_at=f"{(letter.scheduled_at or letter.given_up_at).removesuffix('Z')}.000Z",
+        outcome="missed",
+        culprit=letter.error,
+        reason=f"{letter.error}: {letter.message}",
+        schedule=letter.schedule,
+        data=dict(letter.data),
+    )
 
 
 def run_command(letter: DeadLetter, options: str) -> str:

@@ -85,6 +85,11 @@ class HistoryQuery:
         )
 
 
+def unrecorded_line(**known: object) -> dict[str, Any]:
+    """A row for what left no line: it has every field of one, None where it is not known."""
+    return {**dict.fromkeys(stored_json.SUMMARY), "rows": None, "state_replaced": False, **known}
+
+
 def local_history(paths: ProjectPaths, say: Say) -> HistorySource:
     """The runs on this machine; where there is no index yet, the last one by its record."""
     where = f"projects/{paths.name}/.artifacts/{DIRECTORY}/"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any
 
 from handoff_kit.aws.cloudformation.stack_resources import MISSING, ResourceState, StackResource
+from handoff_kit.aws.dead_letters import NO_QUEUE, SQS
 from handoff_kit.aws.ecr import ECR
 from handoff_kit.aws.network import NETWORK_KINDS, find_network_resources
 from handoff_kit.aws.reader import Reader
@@ -17,13 +18,12 @@ from handoff_kit.errors import AWSError
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.session import S3
 
-ECS, IAM, SNS, SQS, LOGS, EVENTS = "ecs", "iam", "sns", "sqs", "logs", "events"
+ECS, IAM, SNS, LOGS, EVENTS = "ecs", "iam", "sns", "logs", "events"
 SCHEDULER, CLOUDWATCH, STEP_FUNCTIONS = "scheduler", "cloudwatch", "stepfunctions"
 NO_ROLE, NO_TOPIC = ("NoSuchEntity",), ("NotFound", "NotFoundException")
-NO_QUEUE = ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
-UNCONFIRMED = "PendingConfirmation"
+UNCONFIRMED, CONFIRM = "PendingConfirmation", "open the link in the mail from AWS"
 _PROBLEMS = {
-    UNCONFIRMED: ("unconfirmed", "open the link in the mail from AWS"),
+    UNCONFIRMED: ("unconfirmed", CONFIRM),
     "Deleted": ("unsubscribed", "subscribe it again, if `alerts` names it by invoke deploy --repair"),
 }
 """What SNS lists in place of the ARN of a subscription that gets no message: why, and what to do."""

@@ -6,7 +6,8 @@ deploy_project.py     deploys projects, stage by stage; start reading here
 desired.py            the desired state, from the project files
 current.py            the current state, from AWS
 plan.py               the steps between the two
-templates.py          the CloudFormation templates, rendered
+templates.py          the CloudFormation templates, rendered; of a task stack with the hourly check of `expect`
+alert_template.py     what notifies people: recipients, bodies of webhooks, messages that no run writes
 schedule_project.py   the schedules of a project: from options or the project file to the schedule stack
 schedule_template.py  the template of the schedule stack, and the schedules in a deployed one
 schedule_output.py    next times, notes and lists of schedules for people and programs

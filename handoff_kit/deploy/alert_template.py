@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.project.model import Project
-from handoff_kit.project.recipients import PLAIN, SLACK, TEAMS, Webhook, recipients_of
+from handoff_kit.project.recipients import PLAIN, SLACK, TEAMS, recipients_of
 from handoff_kit.project.retention import on_ladder
 from handoff_runtime import s3_keys
-from handoff_runtime.alert import JOB, compose_subject
+from handoff_runtime.alert import JOB, compose_subject, format_facts
 from handoff_runtime.retention import object_tag
 
 _CARD: dict[str, Any] = {
@@ -74,14 +75,13 @@ def alert_values(project_name: str, project: Project, stack: str, environment: s
         "connection": resource_names.alert_connection(stack),
         "mails": [{"id": f"Mail{_digest(mail)}", "address": mail} for mail in recipients.mails],
         "topics": mail_topic + [{"id": f"Topic{number}", "arn": arn} for number, arn in enumerate(topics, 1)],
-        "webhooks": [_webhook_values(webhook, stack) for webhook in recipients.webhooks],
+        "webhooks": [
+            {"id": f"Webhook{digest}", "destination": resource_names.alert_webhook(stack, digest), **vars(webhook)}
+            for webhook in recipients.webhooks
+            for digest in [_digest(webhook.endpoint)]
+        ],
         "bodies": {name: body for name, body in bodies.items() if name in taken},
     }
-
-
-def _webhook_values(webhook: Webhook, stack: str) -> dict[str, str]:
-    digest = _digest(webhook.endpoint)
-    return {"id": f"Webhook{digest}", "destination": resource_names.alert_webhook(stack, digest), **vars(webhook)}
 
 
 def _digest(recipient: str) -> str:
@@ -89,30 +89,36 @@ def _digest(recipient: str) -> str:
     return hashlib.sha256(recipient.encode()).hexdigest()[:8]
 
 
+def message_text(
+    project: str,
+    environment: str,
+    facts: Mapping[str, str],
+    look: Iterable[str],
+    *,
+    sentence: str = "",
+    when: str = "again",
+) -> str:
+    """A message that no run writes, in the form of those of runs: facts, a sentence, the tasks to look and to run."""
+    options = f"--project {project} --environment {environment}"
+    known = ("project", project), ("environment", environment), ("job", JOB), *facts.items()
+    lines = [*format_facts(*known), "", *([sentence, ""] if sentence else [])]
+    lines += ["To look at it:", *(f"  invoke {task} {options}" for task in look)]
+    return "\n".join([*lines, f"To run it {when}:", f"  invoke run {options}", ""])
+
+
 def _composed(project: str, environment: str) -> str:
     """A template for States.Format: schedule, execution, outcome, reason, execution.
 
     The data of the run is left out, since nothing has masked it.
     """
-    options = f"--project {project} --environment {environment}"
-    return (
-        f"project: {project}\nenvironment: {environment}\njob: {JOB}\nschedule: {{}}\nexecution: {{}}\n"
-        f"outcome: {{}}\nreason: {{}}\n\n"
-        f"look: invoke history.show --remote --run {{}} {options}\n"
-        f"log: invoke logs {options}\n"
-        f"run again, with the --data that it had: invoke run {options}"
-    )
+    facts = dict.fromkeys(("schedule", "execution", "outcome", "reason"), "{}")
+    look = ("history.show --remote --run {}", "logs")
+    return message_text(project, environment, facts, look, when="again, with the --data that it had")
 
 
 def _missed(project: str, environment: str, queue: str) -> dict[str, str]:
     """The message when a schedule could start no run."""
-    options = f"--project {project} --environment {environment}"
-    text = (
-        f"project: {project}\nenvironment: {environment}\noutcome: missed\n"
-        f"reason: EventBridge Scheduler could not start a run; queue {queue} has the event, and why. "
-        f"Where it has none, the schedules lack their role or the queue.\n\n"
-        f"look: invoke history --remote {options}\n"
-        f"find what is missing: invoke verify {options}\n"
-        f"run again: invoke run {options}"
-    )
+    reason = f"EventBridge Scheduler could not start a run; queue {queue} has the event, and why, unless it is missing"
+    look = ("missed", "history --remote", "verify")
+    text = message_text(project, environment, {"outcome": "missed", "reason": reason}, look)
     return {"kind": "missed", "subject": compose_subject(environment, project, "missed, not started"), "text": text}

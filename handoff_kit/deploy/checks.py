@@ -116,7 +116,7 @@ def judge_schedules(
 ) -> tuple[Check, ...]:
     """The schedules of the project file against those deployed, and these against their state in AWS.
 
-    `commands` are `schedule` and `repair`. One that is missing in AWS is told of as a resource.
+    `commands` are `schedule` and `repair`. One that is missing in AWS is a problem of its resource.
     """
     by_name, checks = {one.name: one for one in deployed}, []
     expected = {one.name: one for one in wanted}
@@ -142,7 +142,7 @@ def judge_subscriptions(topic: str, subscriptions: Sequence[Mapping[str, str]] |
     if subscriptions is None:
         return (Check(name, FAILED, "not found", fix),)
     if not subscriptions:
-        return (Check(name, FAILED, "has no subscriber: alerts reach nobody", fix),)
+        return (Check(name, FAILED, "has no subscribers: nobody is notified", fix),)
     judged = [(one, *(subscription_problem(one) or ("", ""))) for one in subscriptions]
     return tuple(check(f"subscriber {one['Endpoint']}", why, do, one["Protocol"]) for one, why, do in judged)
 

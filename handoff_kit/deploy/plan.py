@@ -135,7 +135,7 @@ def plan_project(
 def _plan_expectation(push: StoreParams, current: CurrentState, target: Target) -> tuple[ApiCalls, ...]:
     """The step that starts, restarts or ends the wait for a successful run; none where the span stays what it was.
 
-    A project that is deployed anew may have an old time from before.
+    A project that is deployed again after `destroy` may have an old time.
     """
     within = push.document["pipeline"].get("expect", {}).get("success_within")
     stored = current.params.params.pipeline.expect.success_within if isinstance(current.params, StoredParams) else None

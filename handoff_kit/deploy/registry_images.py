@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Any
 
 from handoff_kit import resource_names
@@ -45,8 +45,9 @@ def read_registry(tasks: ProjectTasks, stack: StackDescription | None, say: Say)
     images = list_images(target, resource_names.repository(target.name))
     if not images:
         say(f"no image in repository {resource_names.repository(target.name)}")
+        return ()
     deployments = read_deployments(target, say)
-    if images and not deployments:
+    if not deployments:
         say(f"note: {target.url(s3_keys.deployments(target.name))}: no deployment is recorded; the next one is")
     running: Sequence[Task] = ()
     try:
@@ -70,7 +71,7 @@ def compare_images(
     """What is known of each image; `deployed` is the digest in the newest task definition."""
     blocks = [list(block) for _, block in groupby(deployments, lambda one: one.image_digest)]
     spans: dict[str, tuple[str, str]] = {}
-    for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+    for block, following in zip_longest(blocks, blocks[1:]):
         spans[block[0].image_digest] = (block[0].deployed_at, following[0].deployed_at if following else "")
     running: dict[str, list[str]] = {}
     for task in tasks:

@@ -18,7 +18,14 @@ from handoff_kit.aws.cloudformation.stack import StackDescription, describe_exis
 from handoff_kit.aws.cloudformation.wait import INTERRUPTED
 from handoff_kit.aws.deployments import deployed_digest, read_deployments, record_deployment
 from handoff_kit.aws.ecr import StoredImage, list_images
-from handoff_kit.aws.history import HistoryLine, HistoryQuery, list_runs, stored_history, stored_run
+from handoff_kit.aws.history import (
+    HistoryLine,
+    HistoryQuery,
+    UnknownRunError,
+    list_runs,
+    stored_history,
+    stored_run,
+)
 from handoff_kit.aws.params import (
     DamagedParams,
     StoredParams,
@@ -40,7 +47,7 @@ from handoff_kit.project.params_document import document_references, with_keep, 
 from handoff_kit.steps import DeployStack, ParameterSettings, Step
 from handoff_runtime.terminal import safe_name
 
-NOT_ROLLED_BACK = "files, state, schedules, keep, and the stack's template (size, network, permissions, alerts, expect)"
+NOT_ROLLED_BACK = "files, state, schedules, keep, success_within, stack template (size, network, permissions, alerts)"
 
 
 @dataclass(frozen=True)
@@ -203,14 +210,19 @@ def is_successful(run: Mapping[str, Any]) -> bool:
 def find_release(current: CurrentRelease, to: str) -> Release:
     """The release that --to names, by default that of the newest successful run of another one."""
     target = current.target
+    see = f"see which runs there are: invoke history --remote {target.options}"
     if not to:
         if release := current.newest_other():
             return release
         message = f"project {target.project}: found no successful run of another image or other params"
-        raise AWSError(message, f"see which runs there are: invoke history --remote {target.options}")
+        raise AWSError(message, see)
     if re.fullmatch("[0-9]{1,9}", to):
         return _find_version(current, int(to))
-    record = stored_run(target, to).record
+    try:
+        record = stored_run(target, to).record
+    except (ProjectError, UnknownRunError):
+        expected = "expected the id of a run, e.g. 20270131T060000Z-3fc643, or a version of the params, e.g. 3"
+        raise ProjectError(f"--to: found no run {safe_name(to)!r}, {expected}", see) from None
     release, problem = release_of_run(record), ""
     if record["project"] != target.project:
         problem = f"is one of project {safe_name(record['project'])}, expected {target.project}"
@@ -218,7 +230,7 @@ def find_release(current: CurrentRelease, to: str) -> Release:
         problem = "has no image and version of params in its record, expected a run on Fargate"
     if not release or problem:
         message = f"--to: run {to} {problem}"
-        raise ProjectError(message, f"see which runs there are: invoke history --remote {target.options}")
+        raise ProjectError(message, see)
     if not is_successful(record):
         current.say(f"note: run {to} was no successful run of the pipeline ({safe_name(record['outcome'])})")
     return release

@@ -145,7 +145,7 @@ class ProjectStatus:
 class ProjectDetail:
     """The files of a project, its running tasks and its executions under way, as text; how many runs were missed.
 
-    `latest` is the last run, where that is another one than the lock tells of. `notes` name what could not be read.
+    `latest` is the last run, where that is another one than in the lock. `notes` name what could not be read.
     `subscribers` are notified of failures; None where an earlier version deployed the project.
     """
 

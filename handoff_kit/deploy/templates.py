@@ -13,14 +13,14 @@ from typing import Any
 from handoff_kit import resource_names
 from handoff_kit.aws.ecr import DEPLOYED, MOST_DEPLOYED
 from handoff_kit.aws.ecs.stop_reasons import RESTARTED_STOP_CODES
-from handoff_kit.deploy.alert_template import alert_values
+from handoff_kit.deploy.alert_template import alert_values, message_text
 from handoff_kit.jinja import render_template
 from handoff_kit.project.deploy_settings import Deploy, Statement
 from handoff_kit.project.model import Project
 from handoff_kit.project.retention import LIFECYCLE_RULES
 from handoff_kit.text import span
 from handoff_runtime import s3_keys
-from handoff_runtime.alert import JOB, compose_subject
+from handoff_runtime.alert import compose_subject
 from handoff_runtime.aws.references import Reference
 from handoff_runtime.aws.session import SSM
 from handoff_runtime.retention import TAG_KEYS
@@ -108,20 +108,17 @@ def _expect_values(project: str, environment: str, stack: str, success_within: i
     """
     if not success_within:
         return None
-    within, options = span(success_within), f"--project {project} --environment {environment}"
-    facts = f"project      {project}\nenvironment  {environment}\njob          {JOB}\n"
-    before = f"{facts}\nNo run has succeeded within {within}: the next one was expected by "
-    unread = f"{facts}\nBy when a run must have succeeded could not be read from the bucket: "
-    look = f"To look at it:\n  invoke status {options}\n  invoke history --remote {options}\n"
-    after = f"\n\n{look}To run it now:\n  invoke run {options}\n"
+    within, look = span(success_within), ("status", "history --remote")
+    late = f"No run has succeeded within {within}: the next one was expected by {{}}"
+    unread = "By when a run must have succeeded could not be read from the bucket: {}"
     return {
         "machine": resource_names.expect_machine(stack),
         "key": s3_keys.expectation(stack),
         "span": within,
         "subject": compose_subject(environment, project, f"no run has succeeded within {within}"),
-        "text": [before, after],
+        "text": message_text(project, environment, {}, look, sentence=late, when="now").split("{}"),
         "unread_subject": compose_subject(environment, project, f"unknown whether a run has succeeded within {within}"),
-        "unread_text": [unread, after],
+        "unread_text": message_text(project, environment, {}, look, sentence=unread, when="now").split("{}"),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -107,16 +108,17 @@ def verify_project(deployed: DeployedProject, every: Iterable[StackDescription])
         for name, stack in found.items()
         if all(stack.tags.get(tag, owner[tag]) == owner[tag] for tag in OWNER_TAGS)
     }
-    listed = map_concurrently(partial(list_resources, reader), [name for name in names if name in stacks])
+
+    def list_or_skip(name: str) -> tuple[StackResource, ...]:
+        with suppress(AWSError):  # which the reader raises again for the check of the stack
+            return list_resources(reader, name)
+        return ()
+
+    listed = map_concurrently(list_or_skip, [name for name in names if name in stacks])
     of_project = Verification(deployed, reader, stacks, tuple(one for found in listed for one in found))
-    groups: tuple[Callable[[Verification], Iterable[CheckGroup]], ...] = (
-        partial(_verify_stacks, names=names),
-        _verify_network,
-        _verify_data,
-        _verify_schedules,
-        _verify_alerts,
-        _verify_runs,
-    )
+    groups: list[Callable[[Verification], Iterable[CheckGroup]]] = [partial(_verify_stacks, names=names)]
+    if deployed.stack:  # else a deployment creates the rest
+        groups += (_verify_network, _verify_data, _verify_schedules, _verify_alerts, _verify_runs)
     done = map_concurrently(lambda verify: tuple(verify(of_project)), groups, CALLS_AT_ONCE)
     return tuple(group for some in done for group in some if group.checks)
 
@@ -133,13 +135,16 @@ def _verify_stacks(of: Verification, names: Sequence[str]) -> Iterable[CheckGrou
     """The status of each stack, and its resources; not every project has a shared or a schedule stack."""
     shared, schedule = names[0], names[-1]
     needed = [name for name in names if name in of.stacks or name not in (shared, schedule)]
-    states = find_states(of.reader, of.resources)
+    states = {state.resource: state for state in find_states(of.reader, of.resources)}
+
+    def judge(name: str) -> Iterable[Check]:
+        own = list_resources(of.reader, name) if name in of.stacks else ()
+        return checks.judge_resources([states[one] for one in own], of.repair)
+
     for name in needed:
-        own = [state for state in states if state.resource.stack == name]
         command = of.invoke("schedule" if name == schedule else "deploy")
-        described = of.stacks.get(name)
-        status = checks.judge_stack("status", described, command)
-        yield CheckGroup(f"stack {name}", (status, *checks.judge_resources(own, of.repair)), "resource")
+        status = checks.judge_stack("status", of.stacks.get(name), command)
+        yield CheckGroup(f"stack {name}", (status, *_attempt("resources", partial(judge, name))), "resource")
 
 
 def _verify_network(of: Verification) -> Iterable[CheckGroup]:
@@ -218,7 +223,7 @@ def _verify_alerts(of: Verification) -> Iterable[CheckGroup]:
     """The subscribers of each topic that messages go to, and the last message."""
     outputs = of.deployed.stack.outputs if of.deployed.stack else {}
     topics = [arn for name, arn in outputs.items() if name.startswith(TOPIC_OUTPUTS)]
-    fix = f"{of.deployed.paths.display_path}: alerts: [mailto:YOU@EXAMPLE.COM], then: {of.invoke('deploy')}"
+    fix = f"{of.deployed.paths.display_path}: alerts: [mailto:YOU@example.com], then: {of.invoke('deploy')}"
 
     def judge(topic: str) -> tuple[Check, ...]:
         name = topic.rpartition(":")[2]

@@ -318,7 +318,7 @@ class Deploy(BaseModel, extra="forbid", frozen=True):
         None,
         "the ARN of an SNS topic",
         pattern=patterns.TOPIC_ARN,
-        hint="list them: aws sns list-topics",
+        hint="write recipients at the left margin: alerts: [mailto:data@example.com]",
         written="ARN",
         default_text="the shared one",
         suggest=suggestions.resource_id("alerts"),

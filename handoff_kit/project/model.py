@@ -53,7 +53,8 @@ Alert = Annotated[
     str,
     StringConstraints(pattern=ALERT),
     Key(
-        "a recipient: mailto:ADDRESS, https://URL of a webhook, or the ARN of an SNS topic",
+        "a recipient: mailto:ADDRESS, https://URL of a webhook, secretsmanager:NAME or ssm:/NAME that holds one, "
+        "or the ARN of an SNS topic",
         example="alerts: [mailto:data@example.com]",
         suggest=suggestions.alert,
         is_text=True,

@@ -203,7 +203,7 @@ def broad_policies(checked: CheckedProject) -> Iterator[Fault]:
 
 
 def open_webhooks(checked: CheckedProject) -> Iterator[Fault]:
-    """URLs of webhooks in the project file: whoever has one can post by it."""
+    """URLs of webhooks in the project file: everyone who has one can post messages."""
     for key_path, text in checked.source.texts("alerts"):
         if text.startswith("https://"):
             message = f"{label(key_path)} is readable by everyone who has the repository, and lets them post messages"

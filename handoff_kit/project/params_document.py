@@ -254,10 +254,10 @@ def describe_expect(project: Project) -> str:
     """What a run is expected to do, as it was understood; empty where nothing is expected."""
     within, rows = project.expect.success_within, project.expect.rows_at_least
     what = "record" if state_mode(project) == state.SINGER and len(project.stages) > 1 else "row"
-    where = "passes to the last stage" if len(project.stages) > 1 else "writes to its stdout"
+    verb, where = ("passes", "the last stage") if len(project.stages) > 1 else ("writes", "its stdout")
     parts = (
         f"notify when no run succeeds for {span(within)}" if within else "",
-        f"fail a run that {where} fewer than {plural(rows, what)}" if rows else "",
+        f"fail a run that {verb} fewer than {plural(rows, what)} to {where}" if rows else "",
     )
     return f"expect: {'; '.join(filter(None, parts))}" if any(parts) else ""
 

@@ -317,6 +317,8 @@ def alert(text: str) -> str | None:
         rest,
         f"mailto:{rest}",
         f"https://{rest}" if "/" in rest and "." in rest.partition("/")[0] else "",
+        f"secretsmanager:{value}" if ":secretsmanager:" in value else "",
+        re.sub(r"^arn:[a-z-]+:ssm:.*:parameter/", "ssm:/", value),
     )
     if guess := next((each for each in guesses if matches(patterns.ALERT, each)), None):
         return _did_you_mean(guess)

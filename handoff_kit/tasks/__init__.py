@@ -6,6 +6,7 @@ local.py      check, install, show-commands, run-local, new
 image.py      render, build, images, push
 deploy.py     deploy, rollback, verify, destroy, status, cost
 schedule.py   schedule, unschedule, schedule.list, missed
+alerts.py     alerts.test
 run.py        run, stop, logs
 params.py     params, params.push, params.pull, params.dump, params.diff, params.history
 data.py       files.push, files.list, artifacts.get, artifacts.list, artifacts.clear

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from handoff_kit.console import print_data, print_output, print_progress
+from handoff_kit.errors import ProjectError
 from handoff_kit.tasks import options
 from handoff_kit.tasks.task import apply, command, finish
 
@@ -112,6 +113,7 @@ def build(
 
 @command(
     help={
+        "environment": "With --remote: environment to use, e.g. prod; default: HANDOFF_ENVIRONMENT, else dev",
         "json": "With --remote: print JSON, one object per line; default: a table",
         "project": "Name of the only project to list, e.g. word-count; default: every project, with --remote "
         "HANDOFF_PROJECT, else the project of the current directory, else the only project",
@@ -123,6 +125,11 @@ def images(
     c: Context, project: str = "", remote: bool = False, environment: str = "", json: bool = False, builder: str = ""
 ) -> None:
     """Print the images of projects: name, id, size, age, platform, source revision; --remote those in the registry."""
+    for flag, is_given in (("--environment", environment), ("--json", json)):
+        if is_given and not remote:
+            raise ProjectError(f"{flag} needs --remote", "add --remote")
+    if remote and builder:
+        raise ProjectError("--remote and --builder exclude each other", "leave out --builder")
     if remote:
         _list_registry(c, project, environment, json=json)
         return

@@ -28,9 +28,12 @@ SLACK, TEAMS, OTHER = (
 BODIES = {"teams": "attachments", "plain": "kind", "slack": "text"}  # a key that the body of one has
 RUN = "run-20260131T020000Z-abcdef"
 COMMANDS = f"""
-look: invoke history.show --remote --run {RUN} --project rates --environment dev
-log: invoke logs --project rates --environment dev
-run again, with the --data that it had: invoke run --project rates --environment dev"""
+To look at it:
+  invoke history.show --remote --run {RUN} --project rates --environment dev
+  invoke logs --project rates --environment dev
+To run it again, with the --data that it had:
+  invoke run --project rates --environment dev
+"""
 ODD = "a line\n\"quotes\" \\ `ticks` <a> ${x} {{ y }} 'z' ü"
 
 
@@ -187,14 +190,18 @@ ENDINGS = [
 ]
 
 
+def ended_as(outcome: str, reason: str) -> str:
+    return f"execution    {RUN}\noutcome      {outcome}\nreason       {reason}\n"
+
+
 @pytest.mark.parametrize(("ending", "outcome", "reason"), ENDINGS)
 def test_a_run_that_could_say_nothing(alerts: Alerts, ending: dict[str, str], outcome: str, reason: str) -> None:
     """Killed with its runtime, or never started."""
     schedule = ["nightly"] if "cut off" in ending["cause"] else []
     ended = alerts.send({"execution": RUN, "schedule": schedule, **ending})
     assert (ended["status"], ended["output"]) == ("SUCCEEDED", '[{"to":"webhooks"}]')
-    facts = f"environment: dev\njob: main\nschedule: {(*schedule, 'none known')[0]}\nexecution: {RUN}\n"
-    text = f"project: rates\n{facts}outcome: {outcome}\nreason: {reason}\n{COMMANDS}"
+    facts = f"project      rates\nenvironment  dev\njob          main\nschedule     {(*schedule, 'none known')[0]}\n"
+    text = f"{facts}{ended_as(outcome, reason)}{COMMANDS}"
     message = {"kind": "failed", "subject": f"handoff dev/rates: {outcome}", "text": text}
     assert alerts.received()["plain"] == {**message, "project": "rates", "environment": "dev"}
     kept = alerts.stored(s3_keys.open_alert(STACK))
@@ -262,7 +269,7 @@ def test_an_execution_that_could_say_nothing(alerts: Alerts, detail: dict[str, A
     alerts.put(execution_event(alerts, detail))
     message = alerts.received()["plain"]
     assert message["subject"] == f"handoff dev/rates: {outcome}"
-    assert f"\nexecution: {RUN}\noutcome: {outcome}\nreason: {reason}\n" in message["text"]
+    assert f"\n{ended_as(outcome, reason)}" in message["text"]
     assert "hunter2" not in json.dumps(message)
 
 
@@ -271,6 +278,7 @@ def test_a_schedule_that_started_no_run(alerts: Alerts) -> None:
     message = alerts.received()["plain"]
     assert (message["kind"], message["subject"]) == ("missed", "handoff dev/rates: missed, not started")
     assert f"queue {STACK}-missed has the event" in message["text"]
+    assert "\n  invoke missed --project rates --environment dev\n" in message["text"]
 
 
 def execution_event(alerts: Alerts, detail: dict[str, Any], machine: str = "Machine") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""deploy.md, deploy-from-ci.md and operate.md of docs/guide, followed: every command in its order, in one account."""
+"""deploy.md, deploy-from-ci.md, when-a-run-fails.md and operate.md of docs/guide, followed: every command in its order, in one account."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import pytest
 from doubles import transcript
 from doubles.checkout import ROOT
 from doubles.moto_bucket import REGION
+from doubles.runtime_project import until
 
 if TYPE_CHECKING:
     from doubles.account import Account
     from doubles.checkout import Checkout
 
-pytestmark = [pytest.mark.network, pytest.mark.takes(100)]
+pytestmark = [pytest.mark.network, pytest.mark.takes(150)]
 
-PAGES = [ROOT / f"docs/guide/{name}.md" for name in ("deploy", "deploy-from-ci", "operate")]
+PAGES = [ROOT / f"docs/guide/{name}.md" for name in ("deploy", "deploy-from-ci", "when-a-run-fails", "operate")]
 LEAST = 30
 ACCOUNT_IN_DOCS = "123456789012"
 DIFFERS = (
@@ -57,12 +58,23 @@ def test_the_pages_show_what_happens(checkout: Checkout, account: Account) -> No
         )
         return done.stdout.decode().replace(account.number, ACCOUNT_IN_DOCS)
 
-    def fire(event: str) -> None:
-        fired = account.fire(event.split()[2])
-        assert fired.status == "SUCCEEDED", fired
+    read_before = 0
+
+    def on_event(event: str) -> str | None:
+        nonlocal read_before
+        match event.split():
+            case ["the", "mail"]:
+                until(lambda: len(account.mails("handoff-dev-word-count")) > read_before, "a mail", 30)
+                ((subject, text),) = account.mails("handoff-dev-word-count")[read_before:]
+                read_before += 1
+                return f"Subject: {subject}\n\n{text}".replace(account.number, ACCOUNT_IN_DOCS)
+            case ["the", "schedule", name, verb]:
+                fired = account.fire(name)
+                assert fired.status == {"fires": "SUCCEEDED", "fails": "FAILED"}[verb], fired
+        return None
 
     for page in PAGES:
-        transcript.follow(page, run, stable, fire)
+        transcript.follow(page, run, stable, on_event)
     assert (account.stacks(), [each["Name"] for each in account.boto("s3").list_buckets()["Buckets"]]) == ({}, [])
     assert account.boto("ssm").describe_parameters()["Parameters"] == []
 

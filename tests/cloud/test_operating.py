@@ -320,7 +320,7 @@ TIME  EVENT
 TIME  start 1 was refused: ClusterNotFoundException: Cluster not found.
 TIME  the execution failed
 """,
-        "hint: its cluster does not exist: invoke deploy --project shop\nnext: invoke status --project shop\n",
+        "hint: its cluster does not exist: invoke deploy --repair --project shop\nnext: invoke status --project shop\n",
     )
     as_json = json.loads(shop.raw("history.show", "--remote", "--run", "run-20260131T020000Z-000000", "--json").stdout)
     assert (as_json["outcome"], as_json["data"], len(as_json["events"])) == ("not started", {"user": "***"}, 2)

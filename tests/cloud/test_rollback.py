@@ -27,7 +27,7 @@ pytestmark = pytest.mark.takes(40)
 PROJECT = "vars: {{base: {base}}}\ncommands: [{{command: echo, args: '{{{{ base }}}}'}}]\n"
 PARAMETERS = ("Image", "Source", "Base", "Bucket")
 MANIFEST = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": []}
-NOT = "not rolled back: files, state, schedules, keep, and the stack's template (size, network, permissions, alerts, expect)\n"
+NOT = "not rolled back: files, state, schedules, keep, success_within, stack template (size, network, permissions, alerts)\n"
 UNDONE = "note: this checkout is not rolled back: the next `invoke deploy --project shop` deploys it again\n"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from doubles.runtime_project import until
 
 from handoff_kit import resource_names
 
@@ -31,6 +32,7 @@ deploy:
   cpu: 256
   memory: 512
   stop_timeout: 5
+alerts: ["mailto:oncall@example.com"]
 schedules:
   - name: daily
     cron: "0 6 * * *"
@@ -130,6 +132,7 @@ def test_a_whole_life(checkout: Checkout, account: Account) -> None:
     scheduled(checkout, account)
     changed(checkout, account)
     rolled_back(checkout, account)
+    failed_night(checkout, account)
     stopped(checkout, account)
     begun_again(checkout, account)
     done(checkout, account, "schedule", "--project", "counter")
@@ -257,6 +260,45 @@ def deployments(account: Account) -> list[Any]:
     return [json.loads(line) for line in content.splitlines()]
 
 
+def failed_night(checkout: Checkout, account: Account) -> None:
+    """A change that fails, and a log group that is deleted by hand: message, history, verify, repair, rollback, recovery."""
+    assert (account.fire("daily", STACK).status, state(account)) == ("SUCCEEDED", "23\n")
+    good, told = account.outputs(STACK)["Source"], len(account.mails(STACK))
+    broken = COUNTS.replace("echo $((n + {step}))", "exit 3").replace("{step}", "10")
+    checkout.project("counter", broken, {"extra.txt": "makes a third image\n"})
+    done(checkout, account, "deploy", "--project", "counter")
+    assert account.fire("daily", STACK).status == "FAILED"
+    failed = records(account)[-1]["run_id"]
+    until(lambda: len(account.mails(STACK)) > told, "a message", 30)
+    ((subject, text),) = account.mails(STACK)[told:]
+    assert subject == "handoff dev/counter: failed, stage read ended with exit 3"
+    assert f"\n  invoke history.show --remote --run {failed} --project counter --environment dev\n" in text
+    listed = invoke(
+        checkout, account, "history", "--remote", "--failed", "--json", "--last", "1", "--project", "counter"
+    )
+    line = json.loads(listed.stdout)
+    assert (line["run_id"], line["exit"], line["schedule"]) == (failed, 3, "daily")
+
+    account.boto("logs").delete_log_group(logGroupName=f"/handoff/{STACK}")
+    verified = checkout.invoke("verify", "--project", "counter", env=account.environ)
+    wrong = re.findall(r"^  FAILED   ([^:]*): .*; fix: (.*)$", verified.stdout, re.MULTILINE)
+    assert verified.exit == 1, verified
+    assert wrong == [
+        ("LogGroup", "invoke deploy --repair --project counter"),
+        ("last run", "invoke logs --project counter"),
+    ]
+    invoke(checkout, account, "deploy", "--repair", "--project", "counter", "--yes")
+    done(checkout, account, "rollback", "--project", "counter")
+    assert account.outputs(STACK)["Source"] == good
+    assert (account.fire("daily", STACK).status, state(account)) == ("SUCCEEDED", "33\n")
+    until(lambda: len(account.mails(STACK)) > told + 1, "a message", 30)
+    assert account.mails(STACK)[-1][0] == "handoff dev/counter: recovered, a run succeeded"
+    assert len(account.mails(STACK)) == told + 2
+    assert "FAILED" not in invoke(checkout, account, "verify", "--project", "counter").stdout
+    checkout.project("counter", COUNTS.replace("{step}", "10"), {"extra.txt": "makes another image\n"})
+    invoke(checkout, account, "deploy", "--project", "counter", "--yes")
+
+
 def stopped(checkout: Checkout, account: Account) -> None:
     """A run that is told to stop stores what it has and leaves the state alone."""
     invoke(checkout, account, "run", "--project", "counter", "--command", "linger", "--detach")
@@ -267,7 +309,7 @@ def stopped(checkout: Checkout, account: Account) -> None:
     aborted = account.boto("stepfunctions").list_executions(
         stateMachineArn=account.outputs(STACK)["Machine"], statusFilter="ABORTED"
     )
-    assert (len(aborted["executions"]), state(account)) == (1, "13\n")
+    assert (len(aborted["executions"]), state(account)) == (1, "33\n")
 
 
 def destroyed(checkout: Checkout, account: Account) -> None:
@@ -277,7 +319,7 @@ def destroyed(checkout: Checkout, account: Account) -> None:
     done(checkout, account, "destroy", "--project", "counter")
     assert account.stacks() == {"handoff-dev": "CREATE_COMPLETE"}
     assert account.boto("ecr").describe_repositories()["repositories"] == []
-    assert state(account) == "23\n"
+    assert state(account) == "43\n"
     done(checkout, account, "destroy", "--project", "counter", "--data")
     assert account.objects(BUCKET.format(account.number)) == {}
     assert account.boto("s3").list_object_versions(Bucket=BUCKET.format(account.number)).get("Versions", []) == []
@@ -294,13 +336,16 @@ def begun_again(checkout: Checkout, account: Account) -> None:
     done(checkout, account, "destroy", "--project", "counter", "--running", "stop", alone=False)
     done(checkout, account, "destroy", "--shared")
     assert account.stacks() == {}
-    assert state(account) == "13\n"
+    assert state(account) == "33\n"
     result = done(checkout, account, "deploy", "--project", "counter")
     assert "+ BucketPolicy" in result.stderr
     assert "+ Bucket " not in result.stderr
     assert account.outputs("handoff-dev")["Bucket"] == BUCKET.format(account.number)
     invoke(checkout, account, "run", "--project", "counter")
-    assert state(account) == "23\n"
+    assert state(account) == "43\n"
+    # LocalStack loses the error of a stopped execution, so that people are notified of it, and of the recovery
+    place = {"Bucket": BUCKET.format(account.number), "Prefix": f"{STACK}/alerts/open.json"}
+    until(lambda: not account.boto("s3").list_objects_v2(**place)["KeyCount"], "the recovery", 30)
     assert "no changes" in invoke(checkout, account, "deploy", "--project", "counter").stderr
 
 

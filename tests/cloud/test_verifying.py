@@ -296,6 +296,21 @@ def test_what_is_deployed_is_verified_in_few_calls(deployed: Deployed) -> None:
     )
 
 
+def test_resources_that_may_not_be_listed_are_skipped(deployed: Deployed) -> None:
+    fault = deployed.proxy.fault(
+        "answer", wants=lambda call: call.name == "cloudformation:ListStackResources", refusal=protocols.denied
+    )
+    result = deployed.invoke("verify", "--json")
+    deployed.proxy.faults.remove(fault)
+    found = [one for one in map(json.loads, result.stdout.splitlines()) if one["name"] == "resources"]
+    assert [(one["group"], one["outcome"]) for one in found] == [(f"stack {name}", "skipped") for name in STACKS]
+    assert (result.exit, found[0]["detail"]) == (
+        0,
+        "stack handoff-dev: AccessDenied found, the permission cloudformation:ListStackResources on "
+        "arn:aws:cloudformation:eu-central-1:*:stack/handoff-dev/* expected",
+    )
+
+
 def test_a_repair_that_stops_between_its_change_sets_is_finished_by_any_deployment(deployed: Deployed) -> None:
     """The outputs stay as they were, so that nobody takes the project for one that is not deployed, or its bucket for another."""
     before = deployed.outputs()
@@ -339,6 +354,16 @@ def test_drift_that_cannot_be_detected_is_skipped(deployed: Deployed) -> None:
     result = deployed.invoke("verify", "--drift")
     assert result.exit == 0
     assert result.stdout.count("CloudFormation DetectStackDrift answered 501") == len(STACKS)
+
+
+def test_of_a_project_that_is_not_deployed_only_the_stacks_are_checked(deployed: Deployed) -> None:
+    result = deployed.invoke("verify", "--environment", "prod")
+    fix = "fix: invoke deploy --project shop --environment prod"
+    assert (result.exit, result.stdout.partition("stack ")[2]) == (
+        1,
+        f"handoff-prod-shop-registry\n  FAILED   status: not deployed; {fix}\n"
+        f"stack handoff-prod-shop\n  FAILED   status: not deployed; {fix}\n",
+    )
 
 
 def test_without_credentials_nothing_else_is_checked(deployed: Deployed) -> None:

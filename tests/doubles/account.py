@@ -122,6 +122,18 @@ class Account:
         pages = logs.get_paginator("filter_log_events").paginate(**asked)
         return [event["message"] for page in pages for event in page["events"]]
 
+    def mails(self, stack: str) -> list[tuple[str, str]]:
+        """Subject and text of each message that SNS was given for the mail addresses, the oldest first."""
+        sfn, machine = self.boto("stepfunctions"), self.outputs(stack)["AlertMachine"]
+        sent = sfn.list_executions(stateMachineArn=machine, statusFilter="SUCCEEDED")["executions"]
+        mails = []
+        for one in sorted(sent, key=lambda one: one["startDate"]):
+            events = sfn.get_execution_history(executionArn=one["executionArn"])["events"]
+            tasks = [event["taskScheduledEventDetails"] for event in events if "taskScheduledEventDetails" in event]
+            asked = [json.loads(task["parameters"]) for task in tasks if task["resourceType"] == "sns"]
+            mails += [(mail["Subject"], mail["Message"]) for mail in asked]
+        return mails
+
     def objects(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
         """What lies below a prefix, by what its key has after that."""
         s3 = self.boto("s3")

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-BLOCK = re.compile(r"^```\n(?P<transcript>\$ .*?)^```$|^<!-- (?P<event>the .*) -->$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"^```\n(?P<transcript>\$ .*?)^```$|^<!-- (?P<event>the [^\n]*) -->$(\n+```text\n(?P<text>.*?)^```$)?",
+    re.MULTILINE | re.DOTALL,
+)
 COMMAND = re.compile(r"^\$ (?P<command>.*\n(?:> .*\n)*)(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)
 
 
@@ -28,17 +31,22 @@ def follow(
     page: Path,
     run: Callable[[str, str], str],
     stable: Callable[[str], list[str]],
-    on_event: Callable[[str], None] = lambda _name: None,
+    on_event: Callable[[str], str | None] = lambda _name: None,
 ) -> None:
     """Run every command of the page in its order: `run` gets the command and the shown output, and returns the real one.
 
-    `stable` leaves out of a text what differs from run to run; `on_event` gets comments like `<!-- the sun rises -->`.
+    `stable` leaves out of a text what differs from run to run; `on_event` gets comments like `<!-- the sun rises -->`,
+    and returns what the text block below the comment shows, if there is one.
     """
 
     def replay(block: re.Match[str]) -> str:
         if block["event"]:
-            on_event(block["event"])
-            return block[0]
+            text = on_event(block["event"])
+            if block["text"] is None or text is None:
+                return block[0]
+            if not is_update():
+                assert stable(text) == stable(block["text"]), f"{block['event']}\n{text}"
+            return block[0].replace(f"```text\n{block['text']}```", f"```text\n{text}```")
         return f"```\n{''.join(map(typed, COMMAND.finditer(block['transcript'])))}```"
 
     def typed(each: re.Match[str]) -> str:

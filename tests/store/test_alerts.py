@@ -179,7 +179,7 @@ def test_a_recovery_is_told_once_it_follows_a_failure(stack: Stack) -> None:
     text = (
         "project      sample\nenvironment  dev\njob          main\nschedule     nightly\nrun          run-2\n"
         "outcome      succeeded\nexit         0\n\n"
-        "It had failed since 2026-01-31T02:00:00Z: handoff dev/sample: failed, exit 1\n"
+        "It had failed since 2026-01-31T02:00:00Z: handoff dev/sample: failed, exit 1\n\n"
         f"To look at it:\n  invoke history.show --remote --run run-2 {OPTIONS}\n"
     )
     subject = "handoff dev/sample: recovered, a run succeeded"

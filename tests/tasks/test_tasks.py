@@ -33,6 +33,7 @@ TASKS = (
     "new",
     "push",
     "render",
+    "rollback",
     "run-local",
     "show-commands",
     "verify",
@@ -355,6 +356,19 @@ ENVIRONMENT_RULE = "letters, digits and -, beginning with a letter or digit, at 
             "projects/venv: virtual environment tap is missing",
             "invoke install --project venv",
             id="nothing installed",
+        ),
+        pytest.param(["images", "--json"], "--json needs --remote", "add --remote", id="JSON of local images"),
+        pytest.param(
+            ["images", "--environment", "prod"],
+            "--environment needs --remote",
+            "add --remote",
+            id="no environment here",
+        ),
+        pytest.param(
+            ["images", "--remote", "--builder", "podman"],
+            "--remote and --builder exclude each other",
+            "leave out --builder",
+            id="builder of a registry",
         ),
         pytest.param(
             ["new"],

@@ -1,4 +1,4 @@
-"""A template without some of its resources and what depends on them, and otherwise byte for byte as it is.
+"""A template without some of its resources and what depends on them, and otherwise the same, byte for byte.
 
 CloudFormation creates a resource that was deleted by hand only where a template without it was deployed in between.
 """

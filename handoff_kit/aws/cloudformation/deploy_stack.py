@@ -94,13 +94,13 @@ def _create_or_update(
         message = f"stack {step.name}: deployed with bucket {stack.bucket} in between, expected {step.bucket}"
         raise AWSError(message, f"compare again: {step.command}")
     values = resolve_buckets(parameters, stack, operation.session, step.command)
-    step = _with_kept_tags(step, stack)
+    step = replace(_with_kept_tags(step, stack), reverts_drift=step.reverts_drift and stack is not None)
     changes = diff_stack(stack, step, values)
     if changes and step.made_from not in (None, stack.template if stack else ""):
         message = f"stack {step.name}: {'changed' if stack else 'deleted'} by somebody else in between"
         raise AWSError(f"{message}; nothing was changed", f"compare again: {step.command}")
     change_set = None
-    if step.reverts_drift and stack:
+    if step.reverts_drift:
         step, change_set = _create_drift_change_set(step, values, operation)
     if not step.reverts_drift and (changes or stack is None or stack.status not in STABLE_STATUSES):
         change_set = create_change_set(step, values, operation, creates=stack is None)

@@ -1,4 +1,4 @@
-"""What became of an execution, told by its events: of runs that left no record, or none of their end.
+"""What became of an execution, by its events: of runs that left no record, or none of their end.
 
 A run whose task never started, or was killed with its runtime, cannot write its own line of the history.
 """

@@ -86,25 +86,16 @@ def _is_matched(execution: ListedExecution, old: Sequence[HistoryLine]) -> bool:
 
 def _line_of(execution: ListedExecution, environment: str) -> dict[str, Any]:
     """The row of an execution by its listing alone."""
-    return {
-        "run_id": execution.name,
-        "environment": environment,
-        "command": None,
-        "trigger": None,
-        "started_at": record.timestamp(execution.started),
-        "ended_at": record.timestamp(execution.ended) if execution.ended else None,
-        "seconds": round(execution.ended - execution.started, 3) if execution.ended else None,
-        "outcome": _OUTCOMES.get(execution.status, FAILED),
-        "exit": None,
-        "culprit": None,
-        "reason": None,
-        "attempt": None,
-        "rows": None,
-        "state_replaced": False,
-        "execution": execution.name,
-        "schedule": None,
-        "data": None,
-    }
+    ended = execution.ended
+    return history.unrecorded_line(
+        run_id=execution.name,
+        environment=environment,
+        started_at=record.timestamp(execution.started),
+        ended_at=record.timestamp(ended) if ended else None,
+        seconds=round(ended - execution.started, 3) if ended else None,
+        outcome=_OUTCOMES.get(execution.status, FAILED),
+        execution=execution.name,
+    )
 
 
 def add_outcome(run: Run, outcome: ExecutionOutcome, mask: Mask) -> HistoryLine:
@@ -148,7 +139,7 @@ def read_run_history(
     missing = "missed schedules are not shown"
     queue = attempt(lambda: dead_letters.find_queue(tasks.target) or "", missing)
     with ThreadPoolExecutor(1) as pool:  # an empty queue answers after a second
-        missed = pool.submit(attempt, lambda: dead_letters.look(tasks.target, str(queue)) if queue else (), missing)
+        missed = pool.submit(attempt, lambda: dead_letters.peek(tasks.target, str(queue)) if queue else (), missing)
         lines = history.list_runs(source, query)
         executions = attempt(lambda: _list_executions(tasks, query), "runs without a record are not shown")
         letters = missed.result()
@@ -163,7 +154,7 @@ def read_run_history(
 
 
 def read_latest(tasks: ProjectTasks, entry: HistoryLine | None, mask: Mask) -> RunHistory:
-    """What `entry`, the last line of the history, does not tell: newer runs, and those under way."""
+    """What `entry`, the last line of the history, does not hold: newer runs, and those under way."""
     since = str(entry["started_at"]) if entry else ""
     source = history.single_line(entry)
 
@@ -187,7 +178,7 @@ def _list_executions(tasks: ProjectTasks, query: HistoryQuery) -> Sequence[Liste
 
 
 def _explain(runs: Sequence[Run], tasks: ProjectTasks, mask: Mask) -> Iterator[HistoryLine]:
-    """The rows, with the outcomes of the newest unexplained executions; the rest name the command that tells theirs."""
+    """The rows, with the outcomes of the newest unexplained executions; the rest name a command that prints theirs."""
     left = MOST_EXPLAINED
     for run in runs:
         if run.execution and left:

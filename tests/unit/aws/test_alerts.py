@@ -30,6 +30,7 @@ NOBODY = (
     "note: nobody is notified of failures: no alerts, and the topic has no subscribers",
     "hint: projects/a/project.yml: alerts: [mailto:YOU@example.com], or a webhook of Slack or Teams",
 )
+UNREAD = "topic handoff-dev, whose subscribers are unknown: denied"
 
 
 class Stub:
@@ -85,9 +86,9 @@ def stack(**outputs: str) -> StackDescription:
             Subscribers((SHARED,), (), ()), ("topic handoff-dev, which has no subscribers",), NOBODY, id="nobody"
         ),
         pytest.param(
-            Subscribers((SHARED,), (), (), ("unknown: denied",)),
-            ("unknown: denied",),
-            ("notified of failures: unknown: denied",),
+            Subscribers((SHARED,), (), (), (UNREAD,)),
+            (UNREAD,),
+            (f"notified of failures: {UNREAD}",),
             id="not readable",
         ),
     ],
@@ -102,43 +103,57 @@ def test_they_are_read_by_the_outputs_of_the_stack() -> None:
     assert [read_subscribers(target(Stub()), each) for each in (None, stack(Machine="arn"))] == [None, None]
 
 
+OTHERS = "projects/a/project.yml: alerts: [mailto:YOU@example.com], then: invoke deploy --project a"
 REFUSED = json.dumps([{"to": "webhooks"}, {"to": MAIL, "error": "SNS.NotFoundException", "cause": "no such topic"}])
 
 
 @pytest.mark.parametrize(
-    ("subscribers", "ended", "error"),
+    ("subscribers", "ended", "error", "hint"),
     [
         pytest.param(
             (CONFIRMED,),
             {"status": "FAILED", "error": "Handoff.NotDelivered", "cause": REFUSED},
             "not sent to handoff-dev-a-alerts: no such topic",
+            "invoke status --project a",
             id="a topic that refuses it",
         ),
         pytest.param(
             (CONFIRMED,),
             {"status": "FAILED", "error": "States.Runtime", "cause": "x"},
             "not sent to anybody: execution x ended as FAILED: x",
+            "invoke status --project a",
             id="a machine that fails",
         ),
         pytest.param(
             (PENDING,),
             {"status": "SUCCEEDED"},
             f"nobody gets the message: it was sent to mail c@b.de, {OPEN}",
+            f"open the link in the mail from AWS; or {OTHERS}",
             id="nobody has confirmed",
         ),
         pytest.param(
             (GONE,),
             {"status": "SUCCEEDED"},
             f"nobody gets the message: it was sent to mail d@b.de, {UNSUBSCRIBED}",
+            OTHERS,
             id="everybody has unsubscribed",
+        ),
+        pytest.param(
+            (),
+            {"status": "SUCCEEDED"},
+            "nobody gets the message: it was sent to topic handoff-dev-a-alerts, which has no subscribers",
+            OTHERS,
+            id="nobody has subscribed",
         ),
     ],
 )
-def test_a_message_that_reaches_nobody(subscribers: tuple[Subscriber, ...], ended: dict[str, str], error: str) -> None:
+def test_a_message_that_reaches_nobody(
+    subscribers: tuple[Subscriber, ...], ended: dict[str, str], error: str, hint: str
+) -> None:
     stub = Stub(subscribers, **ended)
     with pytest.raises(AWSError) as raised:
         send_test(target(stub), stack(AlertMachine="machine", AlertMail=MAIL))
-    assert (raised.value.message, stub.sent["kind"]) == (error, "test")
+    assert (raised.value.message, raised.value.hint, stub.sent["kind"]) == (error, hint, "test")
 
 
 def test_a_message_that_arrives() -> None:
@@ -147,7 +162,20 @@ def test_a_message_that_arrives() -> None:
     assert stub.sent == {
         "kind": "test",
         "subject": "handoff dev/a: test",
-        "text": "project: a\nenvironment: dev\noutcome: a test, sent by invoke alerts.test",
+        "text": "project      a\nenvironment  dev\noutcome      a test, sent by invoke alerts.test\n",
     }
-    with pytest.raises(AWSError, match="found nothing that notifies people"):
-        send_test(target(stub), stack(Machine="arn"))
+
+
+@pytest.mark.parametrize(
+    ("deployed", "error"),
+    [
+        pytest.param(
+            stack(Machine="arn"), "an earlier version deployed it, which notifies nobody", id="an earlier version"
+        ),
+        pytest.param(None, "not deployed", id="no stack"),
+    ],
+)
+def test_nothing_that_notifies_people(deployed: StackDescription | None, error: str) -> None:
+    with pytest.raises(AWSError) as raised:
+        send_test(target(Stub()), deployed)
+    assert (raised.value.message, raised.value.hint) == (f"stack handoff-dev-a: {error}", "invoke deploy --project a")

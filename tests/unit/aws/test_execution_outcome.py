@@ -70,7 +70,7 @@ ALERT = event("TaskFailed", resourceType="states", error="StepFunctions.SdkClien
             ExecutionOutcome(
                 "not started",
                 "ClusterNotFoundException: Cluster not found.",
-                "its cluster does not exist: invoke deploy --project shop",
+                "its cluster does not exist: invoke deploy --repair --project shop",
             ),
             ["start 1 was refused: ClusterNotFoundException: Cluster not found.", "the execution failed"],
             id="refused",

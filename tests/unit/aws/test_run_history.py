@@ -54,6 +54,8 @@ def unrecorded(name: str, hour: float, outcome: str, ended: float | None, **more
         "culprit": None,
         "reason": None,
         "attempt": None,
+        "params_version": None,
+        "image_digest": None,
         "rows": None,
         "state_replaced": False,
         "execution": name,

@@ -437,6 +437,11 @@ def test_a_stack_is_made(operator: StackOperator) -> None:
     )
 
 
+def test_a_repair_creates_a_stack_that_is_not_there(operator: StackOperator) -> None:
+    assert operator.execute(replace(operator.step(), reverts_drift=True))
+    assert (operator.stack.status, operator.cloud.modes) == ("CREATE_COMPLETE", [])
+
+
 def test_a_stack_is_changed(made: StackOperator) -> None:
     assert made.execute(made.step(TWO, "i:2"))
     assert made.said[:5] == [

@@ -49,6 +49,10 @@ def test_each_image_has_its_last_span_and_its_users() -> None:
     ) == FOUND
 
 
+def test_where_no_deployment_is_recorded_the_deployed_one_is_known() -> None:
+    assert list(compare_images((B, A), (), A.digest, (), ())) == [RegistryImage(B), RegistryImage(A, is_deployed=True)]
+
+
 def test_the_table() -> None:
     assert registry_table(FOUND) == (
         "PUSHED                DIGEST        TAGS                         SIZE  BASE        DEPLOYED  UNTIL  USED BY\n"

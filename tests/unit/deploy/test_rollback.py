@@ -12,6 +12,7 @@ import pytest
 from doubles.rendered_templates import ROOT
 
 from handoff_kit.aws import deployments, history
+from handoff_kit.aws.artifacts import check_run_id
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.ecr import StoredImage
 from handoff_kit.aws.params import DamagedParams, StoredParams
@@ -168,6 +169,15 @@ SEE_RUNS = "\nhint: see which runs there are: invoke history --remote --project 
             f"error: --to: run R8 has no image and version of params in its record, expected a run on Fargate{SEE_RUNS}",
             id="a run of a workstation",
         ),
+        *(
+            pytest.param(
+                to,
+                f"error: --to: found no run {to!r}, expected the id of a run, e.g. 20270131T060000Z-3fc643, or a version "
+                f"of the params, e.g. 3{SEE_RUNS}",
+                id=name,
+            )
+            for name, to in (("no run", "latest"), ("no id", "../x"))
+        ),
     ],
 )
 def test_what_to_names(
@@ -176,7 +186,14 @@ def test_what_to_names(
     runs = [run(1, A, 3), run(5, A, 5), run(7, A, 3, project="other"), run(8, None, 3)]
     put_runs(monkeypatch, *runs)
     records = {each["run_id"]: history.RecordedRun(each, "") for each in runs}
-    monkeypatch.setattr(rollback, "stored_run", lambda _, name: records[name])
+
+    def stored_run(_: Target, name: str) -> history.RecordedRun:
+        check_run_id(name)
+        if name not in records:
+            raise history.UnknownRunError("none")
+        return records[name]
+
+    monkeypatch.setattr(rollback, "stored_run", stored_run)
     recorded = [(A, 3, "T1"), (C, 3, "T3"), (B, 6, "T4")]
     lines = [deployments.Deployment(when, "ann", digest, "", "", version) for digest, version, when in recorded]
     monkeypatch.setattr(rollback, "read_deployments", lambda *_: lines)
@@ -288,7 +305,7 @@ def test_what_is_told_names_keys_and_files_and_no_value(current: CurrentRelease)
         "params:",
         "  - .local/new.json",
         "  ~ .local/tap.json",
-        "not rolled back: files, state, schedules, keep, and the stack's template (size, network, permissions, alerts, expect)",
+        "not rolled back: files, state, schedules, keep, success_within, stack template (size, network, permissions, alerts)",
     ]
     damaged = replace(current, stored=DamagedParams(8))
     assert list(describe_rollback(found, damaged))[1] == "params: version 8 is damaged, and is replaced"

@@ -213,7 +213,7 @@ def test_people_are_notified_once_of_each_execution() -> None:
             **of_execution,
             "error.$": "$.failure.Error",
             "cause.$": "$.failure.Cause",
-            "schedule.$": "$.lists[1].variables[?(@.Name=='HANDOFF_SCHEDULE')].Value",
+            "schedule.$": "$.named[*].variables[?(@.Name=='HANDOFF_SCHEDULE')].Value",
         },
     }
     assert recovery["Parameters"] == {**alert["Parameters"], "Input": of_execution}

@@ -110,7 +110,7 @@ def test_the_status_of_a_stack(status: str | None, expected: tuple[str, str]) ->
     ("subscriptions", "expected"),
     [
         pytest.param(None, [(FAILED, "not found")], id="no topic"),
-        pytest.param([], [(FAILED, "has no subscriber: alerts reach nobody")], id="no subscriber"),
+        pytest.param([], [(FAILED, "has no subscribers: nobody is notified")], id="no subscriber"),
         pytest.param(
             [
                 {"Endpoint": "a@x.org", "Protocol": "email", "SubscriptionArn": "PendingConfirmation"},

@@ -8,7 +8,10 @@ from doubles.project_text import check_words, load_text, problems_of
 from handoff_kit.project.problem import describe_value
 from handoff_kit.project.recipients import Recipients, Webhook, recipients_of
 
-EXPECTED = "a recipient: mailto:ADDRESS, https://URL of a webhook, or the ARN of an SNS topic"
+EXPECTED = (
+    "a recipient: mailto:ADDRESS, https://URL of a webhook, secretsmanager:NAME or ssm:/NAME that holds one, "
+    "or the ARN of an SNS topic"
+)
 EXAMPLE = "write it like this: alerts: [mailto:data@example.com]"
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:oncall"
 SLACK = "https://hooks.slack.com/services/T0/B0/xyz"
@@ -87,6 +90,12 @@ def test_a_topic_under_deploy_is_the_only_recipient() -> None:
         pytest.param(f" {TOPIC}", f"did you mean `{TOPIC}`?", id="a blank"),
         pytest.param("oncall", "write the whole ARN: arn:aws:sns:REGION:ACCOUNT:oncall", id="the name of a topic"),
         pytest.param("ssm:webhook", "did you mean `ssm:/webhook`?", id="a parameter without its slash"),
+        pytest.param(STORED, f"did you mean `secretsmanager:{STORED}`?", id="the ARN of a secret"),
+        pytest.param(
+            "arn:aws:ssm:eu-central-1:123456789012:parameter/chat/slack",
+            "did you mean `ssm:/chat/slack`?",
+            id="the ARN of a parameter",
+        ),
         pytest.param(
             "#oncall",
             "write the URL of a webhook that posts to it: https://hooks.slack.com/services/...",
@@ -136,6 +145,14 @@ def test_one_that_is_none(item: str, hint: str) -> None:
                 "write the ARN as an item of `alerts` at the left margin"
             ],
             id="in both places",
+        ),
+        pytest.param(
+            "deploy: {alerts: ['mailto:a@b.de']}",
+            [
+                "2:18: `alerts` is a list, expected the ARN of an SNS topic | "
+                "write recipients at the left margin: alerts: [mailto:data@example.com]"
+            ],
+            id="in the place of earlier versions",
         ),
         pytest.param(
             "alerts: ['mailto:{{ owner }}@example.com']",

@@ -96,7 +96,8 @@ SHAPES = [
             "2:30: `bucket` is a number, 123; expected the name of a bucket, 3 to 63 lower-case letters, digits, - and . | "
             'if it really is called so, put it into quotes: bucket: "123"',
             f"2:40: `vpc` is an empty text, expected the id of a VPC, vpc- {DIGITS} | list them: aws ec2 describe-vpcs --query 'Vpcs[].VpcId'",
-            "2:52: `alerts` is an empty text, expected the ARN of an SNS topic | list them: aws sns list-topics",
+            "2:52: `alerts` is an empty text, expected the ARN of an SNS topic | "
+            "write recipients at the left margin: alerts: [mailto:data@example.com]",
         ],
         id="numbers and empty texts",
     ),

@@ -111,7 +111,7 @@ def test_rows(found: str, hint: str) -> None:
             Expect(success_within=90, rows_at_least=1_000_000),
             {"success_within": 90, "rows_at_least": 1_000_000},
             "expect: notify when no run succeeds for 90s; "
-            "fail a run that writes to its stdout fewer than 1,000,000 rows",
+            "fail a run that writes fewer than 1,000,000 rows to its stdout",
             id="both",
         ),
     ],
