@@ -136,7 +136,7 @@ def test_two_repositories_share_an_environment(checkout: Checkout, aws_account: 
     store_untagged(aws_account, bucket)
     refused = checkout.invoke("deploy", "--project", "reader", env=aws_account.environ)
     what = (
-        f"tag 10 stored versions below s3://{bucket}/handoff-dev-reader/ with their retention"
+        f"tag 11 stored versions below s3://{bucket}/handoff-dev-reader/ with their retention"
         " (keep: {runs: 90d, artifacts: 30d, states: 50})"
     )
     assert (refused.exit, refused.stderr.splitlines()[-3:]) == (
