@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from handoff_kit.aws.cloudformation.stack import StackDescription
-from handoff_kit.aws.probes import CONFIRM, subscription_problem
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError
 from handoff_runtime.alert import compose_subject, format_facts
@@ -16,17 +15,20 @@ from handoff_runtime.polling import sleep
 
 SNS, STEP_FUNCTIONS = "sns", "stepfunctions"
 TOPIC_OUTPUTS, _WEBHOOKS = ("AlertMail", "AlertTopic"), "AlertWebhook"
+UNCONFIRMED = "PendingConfirmation"
+CONFIRM = "open the link in the mail from AWS"
 _POLL = 1.0
+_UNSUBSCRIBED = "Deleted"
 
 
 @dataclass(frozen=True)
 class Subscriber:
-    """A subscription of a topic, e.g. of protocol email; `problem` says why it gets no message."""
+    """A subscription of a topic, e.g. of protocol email; one that is not confirmed gets no message."""
 
     topic: str
     protocol: str
     endpoint: str
-    problem: str = ""
+    is_confirmed: bool
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Subscribers:
     @property
     def is_nobody(self) -> bool:
         """Whether no message reaches anybody, as far as that can be read."""
-        return not (self.webhooks or self.unread or any(not each.problem for each in self.subscribers))
+        return not (self.webhooks or self.unread or any(each.is_confirmed for each in self.subscribers))
 
     def of_topic(self, topic: str) -> tuple[Subscriber, ...]:
         return tuple(each for each in self.subscribers if each.topic == topic)
@@ -56,14 +58,19 @@ def read_subscribers(target: Target, stack: StackDescription | None) -> Subscrib
     subscribers, unread = list[Subscriber](), list[str]()
     for topic in topics:
         try:
-            for page in target.pages(SNS, "list_subscriptions_by_topic", TopicArn=topic):
-                subscribers += [
-                    Subscriber(topic, each["Protocol"], each["Endpoint"], ": ".join(subscription_problem(each)))
-                    for each in page["Subscriptions"]
-                ]
+            subscribers += [
+                Subscriber(topic, each["Protocol"], each["Endpoint"], each["SubscriptionArn"] != UNCONFIRMED)
+                for each in list_subscriptions(target.pages(SNS, "list_subscriptions_by_topic", TopicArn=topic))
+            ]
         except AWSError as error:  # noqa: PERF203  # the others are known
             unread.append(f"topic {_name(topic)}, whose subscribers are unknown: {error.message}")
     return Subscribers(topics, tuple(subscribers), webhooks, tuple(unread))
+
+
+def list_subscriptions(pages: Iterable[Mapping[str, Any]]) -> list[Mapping[str, str]]:
+    """Those of the pages of a listing, in which SNS has for some time who has unsubscribed, with `Deleted` as ARN."""
+    listed = (each for page in pages for each in page["Subscriptions"])
+    return [each for each in listed if each["SubscriptionArn"] != _UNSUBSCRIBED]
 
 
 def describe_subscribers(found: Subscribers) -> tuple[str, ...]:
@@ -78,7 +85,8 @@ def describe_subscribers(found: Subscribers) -> tuple[str, ...]:
 
 def _describe(subscriber: Subscriber) -> str:
     protocol = "mail" if subscriber.protocol.startswith("email") else subscriber.protocol
-    return f"{protocol} {subscriber.endpoint}{subscriber.problem and f', {subscriber.problem}'}"
+    unconfirmed = "" if subscriber.is_confirmed else f", unconfirmed: {CONFIRM}"
+    return f"{protocol} {subscriber.endpoint}{unconfirmed}"
 
 
 def _name(topic: str) -> str:
@@ -110,8 +118,7 @@ def send_test(target: Target, stack: StackDescription | None, pause: Callable[[f
         raise AWSError(f"not sent to {_refusals(ended)}", f"invoke status {target.options}")
     if found.is_nobody:
         others = f"projects/{target.project}/project.yml: alerts: [mailto:YOU@example.com]"
-        confirm = f"{CONFIRM}; or " if any(CONFIRM in each.problem for each in found.subscribers) else ""
-        hint = f"{confirm}{others}, then: invoke deploy {target.options}"
+        hint = f"{f'{CONFIRM}; or ' if found.subscribers else ''}{others}, then: invoke deploy {target.options}"
         raise AWSError(f"nobody gets the message: it was sent to {'; '.join(describe_subscribers(found))}", hint)
     return found
 

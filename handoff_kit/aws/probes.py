@@ -9,6 +9,7 @@ import os.path
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from handoff_kit.aws.alerts import SNS, list_subscriptions
 from handoff_kit.aws.cloudformation.stack_resources import MISSING, ResourceState, StackResource
 from handoff_kit.aws.dead_letters import NO_QUEUE, SQS
 from handoff_kit.aws.ecr import ECR
@@ -18,15 +19,9 @@ from handoff_kit.errors import AWSError
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.session import S3
 
-ECS, IAM, SNS, LOGS, EVENTS = "ecs", "iam", "sns", "logs", "events"
+ECS, IAM, LOGS, EVENTS = "ecs", "iam", "logs", "events"
 SCHEDULER, CLOUDWATCH, STEP_FUNCTIONS = "scheduler", "cloudwatch", "stepfunctions"
 NO_ROLE, NO_TOPIC = ("NoSuchEntity",), ("NotFound", "NotFoundException")
-UNCONFIRMED, CONFIRM = "PendingConfirmation", "open the link in the mail from AWS"
-_PROBLEMS = {
-    UNCONFIRMED: ("unconfirmed", CONFIRM),
-    "Deleted": ("unsubscribed", "subscribe it again, if `alerts` names it by invoke deploy --repair"),
-}
-"""What SNS lists in place of the ARN of a subscription that gets no message: why, and what to do."""
 ROLES_PER_CALL, EXECUTIONS_PER_CALL = 1000, 10
 
 
@@ -84,22 +79,17 @@ def _listed(operation: str, items: str) -> Probe:
     return probe
 
 
-def read_executions(reader: Reader, machine: str) -> list[Mapping[str, Any]] | None:
+def read_executions(reader: Reader, machine: str, **filters: str) -> list[Mapping[str, Any]] | None:
     """The newest executions of a state machine; None where there is no such machine."""
-    request = {"stateMachineArn": machine, "maxResults": EXECUTIONS_PER_CALL}
+    request = {"stateMachineArn": machine, "maxResults": EXECUTIONS_PER_CALL, **filters}
     answer = reader.call(STEP_FUNCTIONS, "list_executions", allow=("StateMachineDoesNotExist",), **request)
     return None if answer is None else list(answer["executions"])
 
 
 def read_subscriptions(reader: Reader, topic: str) -> list[Mapping[str, str]] | None:
-    """The first hundred subscriptions of a topic; None where there is no such topic."""
-    answer = reader.call(SNS, "list_subscriptions_by_topic", allow=NO_TOPIC, TopicArn=topic)
-    return None if answer is None else list(answer["Subscriptions"])
-
-
-def subscription_problem(subscription: Mapping[str, str]) -> tuple[str, str] | tuple[()]:
-    """Why a subscription gets no message, and what to do; empty where it gets them."""
-    return _PROBLEMS.get(subscription["SubscriptionArn"], ())
+    """The subscriptions of a topic; None where there is no such topic."""
+    pages = reader.pages(SNS, "list_subscriptions_by_topic", allow=NO_TOPIC, TopicArn=topic)
+    return list_subscriptions(pages) if pages else None
 
 
 def read_queue(reader: Reader, url: str) -> Mapping[str, str] | None:
@@ -108,23 +98,26 @@ def read_queue(reader: Reader, url: str) -> Mapping[str, str] | None:
     return None if answer is None else dict(answer.get("Attributes", {}))
 
 
-def read_schedules(reader: Reader, group: str) -> dict[str, str]:
+def read_schedules(reader: Reader, group: str, **filters: str) -> dict[str, str]:
     """The state of each schedule of a group, ENABLED or DISABLED."""
-    pages = reader.pages(SCHEDULER, "list_schedules", allow=("ResourceNotFoundException",), GroupName=group)
+    pages = reader.pages(SCHEDULER, "list_schedules", allow=("ResourceNotFoundException",), GroupName=group, **filters)
     return {one["Name"]: one["State"] for page in pages for one in page["Schedules"]}
 
 
-def task_definition_problem(reader: Reader, arn: str) -> str:
-    """Runs use the newest active revision of the family, so it must be the deployed one."""
-    family, _, revision = arn.rpartition("/")[2].partition(":")
+def newest_revision(reader: Reader, arn: str) -> str:
+    """The ARN of the newest active revision of a task definition, which runs use; empty without any."""
+    family = arn.rpartition("/")[2].partition(":")[0]
     answer = reader.call(ECS, "describe_task_definition", allow=("ClientException",), taskDefinition=family)
-    newest = answer["taskDefinition"]["taskDefinitionArn"] if answer else ""
-    if newest == arn:
-        return ""
-    number = newest.rpartition(":")[2]
-    if number.isdigit() and int(number) > int(revision):
-        return f"revision {number} is newer than the deployed one, and runs use it"
-    return MISSING
+    return str(answer["taskDefinition"]["taskDefinitionArn"]) if answer else ""
+
+
+def _task_definition_problem(reader: Reader, resource: StackResource) -> str:
+    """The deployed revision must be the newest one; created again, it is."""
+    newest = newest_revision(reader, resource.id)
+    number, deployed = newest.rpartition(":")[2], resource.id.rpartition(":")[2]
+    if number.isdigit() and int(number) > int(deployed):
+        return f"{MISSING} as the newest revision: runs use {number}"
+    return "" if newest == resource.id else MISSING
 
 
 def cluster_problem(reader: Reader, cluster: str) -> str:
@@ -176,12 +169,16 @@ def _find_alarms(reader: Reader, alarms: Sequence[StackResource]) -> Found:
 
 
 def _find_schedules(reader: Reader, resources: Sequence[StackResource]) -> Found:
-    """Schedules by their group, which is of the same stack; a group with schedules exists."""
+    """Schedules by their group, which is of the same stack, else the default one; a group with schedules exists."""
     groups = {resource.stack: resource.id for resource in resources if resource.kind.endswith("Group")}
     for resource in resources:
-        schedules = read_schedules(reader, groups.get(resource.stack, "default"))
+        name, group = resource.id.rpartition("|")[2], groups.get(resource.stack)
+        if group is None:  # that of the whole account
+            yield resource, "" if name in read_schedules(reader, "default", NamePrefix=name) else MISSING
+            continue
+        schedules = read_schedules(reader, group)
         if not resource.kind.endswith("Group"):
-            yield resource, "" if resource.id.rpartition("|")[2] in schedules else MISSING
+            yield resource, "" if name in schedules else MISSING
             continue
         answer = schedules or reader.call(
             SCHEDULER, "get_schedule_group", allow=("ResourceNotFoundException",), Name=resource.id
@@ -211,7 +208,7 @@ def _find_topics(reader: Reader, resources: Sequence[StackResource]) -> Found:
             yield resource, "" if own else MISSING
         else:
             arns = {one["SubscriptionArn"] for found in own for one in found}
-            yield resource, "" if resource.id in arns or UNCONFIRMED in arns else MISSING
+            yield resource, "" if resource.id in arns or any(":" not in arn for arn in arns) else MISSING
 
 
 def _find_buckets(reader: Reader, resources: Sequence[StackResource]) -> Found:
@@ -246,7 +243,7 @@ PROBES: Mapping[str, Probe] = {
     "AWS::CloudWatch::Alarm": _find_alarms,
     "AWS::ECR::Repository": _each(_repository_problem),
     "AWS::ECS::Cluster": _each(lambda reader, one: cluster_problem(reader, one.id)),
-    "AWS::ECS::TaskDefinition": _each(lambda reader, one: task_definition_problem(reader, one.id)),
+    "AWS::ECS::TaskDefinition": _each(_task_definition_problem),
     "AWS::Events::ApiDestination": _listed("list_api_destinations", "ApiDestinations"),
     "AWS::Events::Connection": _listed("list_connections", "Connections"),
     "AWS::Events::Rule": _listed("list_rules", "Rules"),

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from handoff_kit.aws.alerts import CONFIRM, UNCONFIRMED
 from handoff_kit.aws.cloudformation.drift import DriftedResource
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.cloudformation.stack_resources import ResourceState
 from handoff_kit.aws.network import Network, judge_group, judge_subnet
-from handoff_kit.aws.probes import subscription_problem
 from handoff_kit.deploy.schedule_template import ScheduleSummary
-from handoff_kit.errors import AWSError
+from handoff_kit.errors import AWSError, HandoffError
 from handoff_kit.text import count, join_first, plural, timestamp
 from handoff_runtime.aws.transfer import UploadPlan
 from handoff_runtime.params import ADVANCED, STANDARD
 
 OK, FAILED, SKIPPED = "OK", "FAILED", "skipped"
-ROLLED_BACK = "UPDATE_ROLLBACK_COMPLETE"
 CPU_UNITS = 1024  # of a vCPU
+NOT_FAILED = ("RUNNING", "SUCCEEDED", "ABORTED", "PENDING_REDRIVE")
+"""Statuses of executions; one is aborted by whoever stops it."""
 NO_ANSWER = (", the permission ", " answered 501")
 """Of refusals: a permission is missing, or the service is not there."""
 MOST_NAMED = 4
@@ -49,22 +51,22 @@ def check(name: str, problem: str, fix: str, detail: str = "") -> Check:
     return Check(name, FAILED, problem, fix) if problem else Check(name, OK, detail)
 
 
-def refused_check(name: str, error: AWSError) -> Check:
+def refused_check(name: str, error: HandoffError) -> Check:
     """The check of a call that was refused: skipped where that says nothing of what was to be checked."""
-    if error.passing or any(text in error.message for text in NO_ANSWER):
+    is_passing = isinstance(error, AWSError) and error.passing
+    if is_passing or any(text in error.message for text in NO_ANSWER):
         return Check(name, SKIPPED, error.message)
     return Check(name, FAILED, error.message, error.hint or "")
 
 
 def judge_stack(name: str, stack: StackDescription | None, command: str) -> Check:
-    """The status of a stack, which names its last operation."""
+    """The status of a stack, which names its last operation; one whose update was undone is as it was before."""
     if stack is None:
         return Check(name, FAILED, "not deployed", command)
-    if stack.status == ROLLED_BACK:
-        return Check(name, FAILED, f"{stack.status}: its last update failed and was undone", command)
     if stack.is_changing:
         return Check(name, SKIPPED, f"{stack.status}: it is being changed")
-    return check(name, "" if stack.is_sound else stack.status, command, stack.status)
+    undone = ": its last update failed and was undone" if "ROLLBACK" in stack.status else ""
+    return check(name, "" if stack.is_sound else stack.status, command, f"{stack.status}{undone}")
 
 
 def judge_resources(states: Iterable[ResourceState], command: str) -> tuple[Check, ...]:
@@ -143,8 +145,15 @@ def judge_subscriptions(topic: str, subscriptions: Sequence[Mapping[str, str]] |
         return (Check(name, FAILED, "not found", fix),)
     if not subscriptions:
         return (Check(name, FAILED, "has no subscribers: nobody is notified", fix),)
-    judged = [(one, *(subscription_problem(one) or ("", ""))) for one in subscriptions]
-    return tuple(check(f"subscriber {one['Endpoint']}", why, do, one["Protocol"]) for one, why, do in judged)
+    return tuple(
+        check(
+            f"subscriber {one['Endpoint']}",
+            "unconfirmed" if one["SubscriptionArn"] == UNCONFIRMED else "",
+            CONFIRM,
+            one["Protocol"],
+        )
+        for one in subscriptions
+    )
 
 
 def judge_execution(
@@ -157,7 +166,7 @@ def judge_execution(
         return Check(name, OK, detail)
     newest = executions[0]
     what = f"{newest['name']}: {newest['status']}, started {timestamp(newest['startDate'])}"
-    is_failed = newest["status"] not in ("RUNNING", "SUCCEEDED")
+    is_failed = newest["status"] not in NOT_FAILED
     return check(name, f"{what}{problem and f', {problem}'}" if is_failed else "", fix, what)
 
 
@@ -176,10 +185,11 @@ def judge_drift(stack: str, drifted: Sequence[DriftedResource], command: str) ->
     )
 
 
-def judge_quota(quota: float, cpu: int, name: str) -> Check:
+def judge_quota(quota: float, cpu: int, name: str, code: str) -> Check:
     needed = cpu / CPU_UNITS
     problem = f"{quota:g}, and one task takes {needed:g}" if quota < needed else ""
-    fix = "raise it: aws service-quotas list-service-quotas --service-code fargate"
+    place = f"--service-code fargate --quota-code {code}"
+    fix = f"aws service-quotas request-service-quota-increase {place} --desired-value {math.ceil(needed)}"
     return check(name, problem, fix, f"{quota:g}; one task takes {needed:g}")
 
 

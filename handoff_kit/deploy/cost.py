@@ -12,7 +12,7 @@ from handoff_kit import resource_names
 from handoff_kit.aws import ecr, prices
 from handoff_kit.aws.cloudformation.stack import describe_existing
 from handoff_kit.aws.ecs.cluster import deployed_settings
-from handoff_kit.aws.history import HistoryQuery, list_runs, stored_history
+from handoff_kit.aws.history import HistoryLine, HistoryQuery, list_runs, stored_history
 from handoff_kit.aws.session import DeployedProject
 from handoff_kit.console import Say
 from handoff_kit.deploy.inventory import read_log_bytes
@@ -110,9 +110,15 @@ def _read_usage(deployed: DeployedProject, now: datetime, say: Say) -> Usage:
     stored = images.bytes if images else None
     scheduled = describe_existing(target.session, resource_names.schedule_stack(target.name))
     is_checked = deployed.project is not None and deployed.project.expect.success_within is not None
-    on_fargate = [line for line in lines if line.get("trigger") != "local"]
-    runs = tuple(float(line["seconds"]) for line in on_fargate if line.get("seconds"))  # a killed one has none
-    return Usage(runs, ALARMS if scheduled else 0, read_log_bytes(target), stored, is_checked=is_checked)
+    return Usage(
+        billed_seconds(lines), ALARMS if scheduled else 0, read_log_bytes(target), stored, is_checked=is_checked
+    )
+
+
+def billed_seconds(lines: Iterable[HistoryLine]) -> tuple[float, ...]:
+    """The durations of runs on Fargate: a refused one has ended at once, a killed one has recorded none."""
+    on_fargate = (line.get("seconds") for line in lines if line.get("trigger") != "local")
+    return tuple(float(seconds) for seconds in on_fargate if seconds is not None)
 
 
 def cost_table(costs: Sequence[CostEstimate]) -> str:

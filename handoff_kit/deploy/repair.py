@@ -28,6 +28,7 @@ from handoff_kit.console import Say
 from handoff_kit.errors import AWSError
 from handoff_kit.steps import DeployStack, Step
 from handoff_kit.text import join_first
+from handoff_runtime.polling import sleep
 
 MACHINE = "AWS::StepFunctions::StateMachine"
 HELD = {**DATA_RESOURCES, "AWS::SNS::Topic": "subscriptions"}
@@ -47,6 +48,8 @@ LOST = {
     MACHINE: "its executions are no longer listed; the records of runs are in the bucket",
 }
 MOST_NAMED = 8
+LOOKS, PAUSE = 5, 3.0
+"""How often what was just created is looked up, and the seconds in between: listings of AWS know it a little later."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,11 @@ class StackRepair:
 def find_repairs(names: Iterable[str], target: Target, command: str, *, own: bool = True) -> dict[str, StackRepair]:
     """A repair for each of these stacks that exists; with `own` only those of the project. AWS is only read."""
     reader, repairs = Reader(target.session), {}
+    owner = resource_names.owner_tags(target.project, target.environment)
+    owner = owner if own else {"handoff:environment": target.environment}
     for name in names:
         stack = describe_existing(target.session, name, template=True)
-        if stack is None or stack.is_changing or (own and not is_owned(stack, _owner(target))):
+        if stack is None or stack.is_changing or not is_owned(stack, owner):
             continue
         states = find_states(reader, list_resources(reader, name))
         repair = plan_repair(stack, states, target.bucket, command)
@@ -107,7 +112,8 @@ def plan_repair(stack: StackDescription, states: Sequence[ResourceState], bucket
         raise AWSError(f"{message}; it is not taken out of its stack, since its {HELD[held.kind]} would be lost", hint)
     template = without_resources(stack.template, {*names, *depending}, stack.outputs, f"stack {stack.name}")
     file = Path(f"{stack.name}.yml")
-    step = DeployStack(stack.name, file, template, stack.parameters, stack.tags, command, bucket)
+    place = (stack.name, file, template, stack.parameters, stack.tags, command, bucket)
+    step = DeployStack(*place, made_from=stack.template)
     return StackRepair(stack, missing, leaves, step)
 
 
@@ -144,8 +150,13 @@ def without_missing(stack: StackDescription | None, repairs: Mapping[str, StackR
 
 def check_repairs(names: Iterable[str], target: Target, command: str, say: Say) -> None:
     """Look up the resources again, after the repair."""
-    reader = Reader(target.session)
-    states = find_states(reader, [one for name in names for one in list_resources(reader, name)])
+    for look in range(LOOKS):
+        if look:
+            sleep(PAUSE)
+        reader = Reader(target.session)
+        states = find_states(reader, [one for name in names for one in list_resources(reader, name)])
+        if not any(state.is_missing for state in states):
+            break
     for state in states:
         if state.unknown:
             resource = state.resource
@@ -153,7 +164,8 @@ def check_repairs(names: Iterable[str], target: Target, command: str, say: Say) 
     if left := [state for state in states if state.problem]:
         resource = left[0].resource
         texts = [f"{one.resource.name} ({one.resource.kind} {one.resource.id}): {one.problem}" for one in left]
-        hint = f"delete {resource.id} by hand, so that it is created again, then: {command}"
+        delete = "" if left[0].is_missing else f"delete {resource.id} by hand, so that it is created again, then: "
+        hint = f"{delete}{command}"
         raise AWSError(f"not repaired: {join_first(texts, MOST_NAMED)}", hint)
 
 
@@ -163,13 +175,9 @@ def project_stacks(target: Target) -> tuple[str, ...]:
     return resource_names.registry_stack(name), name, resource_names.schedule_stack(name)
 
 
-def _owner(target: Target) -> dict[str, str]:
-    return resource_names.owner_tags(target.project, target.environment)
-
-
 def _check_idle(reader: Reader, machine: StackResource, target: Target, command: str) -> None:
     """AWS deletes a state machine only when its executions have ended."""
-    running = [one["name"] for one in read_executions(reader, machine.id) or () if one["status"] == "RUNNING"]
+    running = [one["name"] for one in read_executions(reader, machine.id, statusFilter="RUNNING") or ()]
     if running:
         message = f"{machine.id.rpartition(':')[2]} must be created again, and runs are under way: {', '.join(running)}"
         raise AWSError(message, f"wait for their end, or: invoke stop {target.options}; then: {command}")

@@ -40,7 +40,7 @@ from handoff_kit.aws.target import Target
 from handoff_kit.console import Say, confirm
 from handoff_kit.deploy.plan import base_of_tag, deploy_command
 from handoff_kit.deploy.templates import ungranted_references
-from handoff_kit.errors import AWSError, CommandError, ProjectError
+from handoff_kit.errors import AWSError, CommandError, HandoffError, ProjectError
 from handoff_kit.image.build import ID_LENGTH
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.params_document import document_references, with_keep, with_success_within
@@ -144,8 +144,12 @@ def roll_back(deployed: DeployedProject, to: str, options: ApplyOptions) -> int:
         target.session.set_keep(target.name, stored.params.pipeline.keep)
     try:
         changes = apply(plan_rollback(rollback, current, deployed.paths, command), target, options)
-    except KeyboardInterrupt:  # without --to, the same command could find another release half way
+    except KeyboardInterrupt:  # half way, the same command without --to could find the release that was left
         raise CommandError("rollback: interrupted", INTERRUPTED, f"to continue: {command}") from None
+    except HandoffError as error:
+        if command not in (error.hint or ""):
+            error.hint = "; then: ".join(filter(None, (error.hint, command)))
+        raise
     if changes and not options.dry:
         record_deployment(target, stack, options.say)
         options.say(f"note: this checkout is not rolled back: the next `{deploy_command(target)}` deploys it again")

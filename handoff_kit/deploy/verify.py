@@ -14,8 +14,8 @@ from handoff_kit.aws.cloudformation.drift import detect_drift
 from handoff_kit.aws.cloudformation.stack import OWNER_TAGS, StackDescription
 from handoff_kit.aws.cloudformation.stack_resources import StackResource, list_resources
 from handoff_kit.aws.cloudformation.wait import PollPolicy
-from handoff_kit.aws.ecs.cluster import deployed_settings, tasks_of_project
-from handoff_kit.aws.ecs.executions import read_start_failure, start_error
+from handoff_kit.aws.ecs.cluster import deployed_settings, needs_shared_stack, tasks_of_project
+from handoff_kit.aws.ecs.executions import check_machine, read_start_failure, start_error
 from handoff_kit.aws.files import compare_files
 from handoff_kit.aws.network import read_network
 from handoff_kit.aws.params import find_params
@@ -35,7 +35,7 @@ from handoff_kit.deploy.checks import FAILED, OK, SKIPPED, Check, CheckGroup, ch
 from handoff_kit.deploy.plan import repair_command
 from handoff_kit.deploy.repair import project_stacks
 from handoff_kit.deploy.schedule_template import deployed_summaries, summary
-from handoff_kit.errors import AWSError, ImageError
+from handoff_kit.errors import AWSError, HandoffError, ImageError
 from handoff_kit.image.builder import find_builder
 from handoff_kit.project.deploy_settings import Deploy
 from handoff_runtime.aws.concurrency import map_concurrently
@@ -93,14 +93,8 @@ def verify_access(session: Session) -> CheckGroup:
 
 def verify_project(deployed: DeployedProject, every: Iterable[StackDescription]) -> tuple[CheckGroup, ...]:
     """The checks of a project, its stacks and the shared one, in groups; `every` are the stacks of the account."""
-    target = deployed.target
-    reader, shared = Reader(target.session), resource_names.shared_stack(target.environment)
-    names = (
-        shared,
-        resource_names.registry_stack(target.name),
-        target.name,
-        resource_names.schedule_stack(target.name),
-    )
+    target, reader = deployed.target, Reader(deployed.target.session)
+    names = _stack_names(deployed)
     found = {stack.name: stack for stack in every if stack.name in names}
     owner = resource_names.owner_tags(target.project, target.environment)
     stacks = {
@@ -123,18 +117,32 @@ def verify_project(deployed: DeployedProject, every: Iterable[StackDescription])
     return tuple(group for some in done for group in some if group.checks)
 
 
+def _stack_names(deployed: DeployedProject) -> tuple[str, ...]:
+    """The stacks of a project, after the shared one if it is deployed with a part of that, or would be.
+
+    Otherwise nothing of the shared stack concerns the project, and its deployment does not repair it.
+    """
+    target, project = deployed.target, deployed.project
+    uses_shared = bool(deployed.stack and {"Subnets", "SecurityGroups"} & deployed.stack.parameters.keys())
+    if project and not uses_shared:
+        common = resource_names.bucket(target.environment, account_of(target.session), target.session.region)
+        uses_shared = needs_shared_stack(project, bucket=target.bucket != common)
+    shared = (resource_names.shared_stack(target.environment),) if uses_shared else ()
+    return *shared, *project_stacks(target)
+
+
 def _attempt(name: str, make: Callable[[], Iterable[Check]]) -> tuple[Check, ...]:
     """The checks, or one that says why they could not be made."""
     try:
         return tuple(make())
-    except AWSError as error:
+    except HandoffError as error:
         return (refused_check(name, error),)
 
 
 def _verify_stacks(of: Verification, names: Sequence[str]) -> Iterable[CheckGroup]:
-    """The status of each stack, and its resources; not every project has a shared or a schedule stack."""
-    shared, schedule = names[0], names[-1]
-    needed = [name for name in names if name in of.stacks or name not in (shared, schedule)]
+    """The status of each stack, and its resources; not every project has a schedule stack."""
+    schedule = names[-1]
+    needed = [name for name in names if name in of.stacks or name != schedule]
     states = {state.resource: state for state in find_states(of.reader, of.resources)}
 
     def judge(name: str) -> Iterable[Check]:
@@ -175,7 +183,9 @@ def _verify_data(of: Verification) -> Iterable[CheckGroup]:
     is_own = cluster and cluster.rpartition("/")[2] not in {one.id for one in of.resources}
 
     def judge_cluster() -> Iterable[Check]:
-        fix = f"{paths.display_path}: deploy: {{cluster: NAME}}, then: {of.invoke('deploy')}"
+        fix = of.invoke("deploy")  # which creates the shared stack
+        if cluster.rpartition("/")[2] != resource_names.cluster(target.environment):
+            fix = f"{paths.display_path}: deploy: {{cluster: NAME}}, then: {fix}"
         yield check("cluster", cluster_problem(of.reader, cluster), fix, cluster.rpartition("/")[2])
 
     def judge_image() -> Iterable[Check]:
@@ -236,10 +246,12 @@ def _verify_alerts(of: Verification) -> Iterable[CheckGroup]:
         suffix = f":{resource_names.alert_machine(of.name)}"
         for machine in (one.id for one in of.resources if one.id.endswith(suffix)):
             executions = read_executions(of.reader, machine)
-            look = f"aws stepfunctions list-executions --state-machine-arn {machine}"
-            yield checks.judge_execution("last message", executions, "", look, "none was sent yet")
+            yield checks.judge_execution("last message", executions, "", of.invoke("alerts.test"), "none was sent yet")
 
     found = tuple(one for topic in topics for one in judge(topic))
+    if "TaskDefinition" in outputs and "AlertMachine" not in outputs:
+        missing = "found nothing that notifies people; an earlier version deployed the project"
+        found = (Check("messages", FAILED, missing, of.invoke("deploy")),)
     yield CheckGroup("alerts", (*found, *_attempt("last message", judge_messages)))
 
 
@@ -249,6 +261,7 @@ def _verify_runs(of: Verification) -> Iterable[CheckGroup]:
     tasks = tasks_of_project(of.deployed.target, settings, stack)
 
     def judge_newest() -> Iterable[Check]:
+        check_machine(of.deployed.target, stack)
         executions = read_executions(of.reader, tasks.machine)
         problem, fix = "", of.invoke("logs")
         if executions and executions[0]["status"] == "FAILED":
@@ -258,7 +271,7 @@ def _verify_runs(of: Verification) -> Iterable[CheckGroup]:
                 problem, fix = error.message, error.hint or of.repair
         yield checks.judge_execution("last run", executions, problem, fix)
 
-    found = _attempt("last run", judge_newest) if tasks.machine else ()
+    found = _attempt("last run", judge_newest) if stack else ()
     yield CheckGroup("runs", (*found, _verify_quota(of)))
 
 
@@ -269,7 +282,7 @@ def _verify_quota(of: Verification) -> Check:
         answer = of.reader.call(SERVICE_QUOTAS, "get_service_quota", ServiceCode="fargate", QuotaCode=code)
     except AWSError as error:
         return Check(f"quota {name}", SKIPPED, error.message)
-    return checks.judge_quota(answer["Quota"]["Value"], of.settings.cpu, f"quota {name}")
+    return checks.judge_quota(answer["Quota"]["Value"], of.settings.cpu, f"quota {name}", code)
 
 
 def verify_drift(
@@ -277,8 +290,7 @@ def verify_drift(
 ) -> tuple[CheckGroup, ...]:
     """The drift of each stack, detected at the same time."""
     target, found = deployed.target, {stack.name for stack in every}
-    names = [resource_names.shared_stack(target.environment), *project_stacks(target)]
-    existing = [name for name in names if name in found]
+    existing = [name for name in _stack_names(deployed) if name in found]
 
     def judge(name: str) -> tuple[Check, ...]:
         return _attempt(

@@ -64,7 +64,15 @@ RESOURCES = {
     "repositoryName": "ecr:{place}:repository/{name}",
 }
 
-DENIED = ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403", "UnauthorizedOperation")
+DENIED = (
+    "AccessDenied",
+    "AccessDeniedException",
+    "AllAccessDisabled",
+    "AuthorizationError",  # of SNS
+    "Forbidden",
+    "403",
+    "UnauthorizedOperation",
+)
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
 REJECTED_CREDENTIALS = (
     "AuthFailure",

@@ -201,6 +201,8 @@ def test_a_rollback_that_was_interrupted_goes_on(releases: Releases) -> None:
         proxy.fault("answer", wants=lambda call: call.operation == "PutParameter", refusal=protocols.denied)
         cut = shop.invoke("rollback", "--yes", AWS_ENDPOINT_URL=proxy.url)
     assert (cut.exit, "ssm:PutParameter" in cut.stderr) == (1, True), cut
+    # without --to it would find run 2, and return to what was left
+    assert cut.stderr.endswith("; then: invoke rollback --to 20260301T010000Z-abcdef --project shop\n"), cut
     assert releases.deployed[0::3] == ("a", 2)
     put_record(releases)
     done = shop.invoke("rollback", "--yes", "--to", "20260301T010000Z-abcdef")

@@ -148,7 +148,7 @@ def test_two_repositories_share_an_environment(checkout: Checkout, aws_account: 
         ],
     )
     assert f"would {what}" in deploy(checkout, "--project", "reader", "--dry")
-    assert tags(aws_account, bucket) == {"none"}
+    assert tags(aws_account, bucket) == {"none", "keep-old=30"}  # the latter of deployments.jsonl
     said = deploy(checkout, "--project", "reader")
     assert next(line for line in said if line.startswith(("tag", "store"))) == what
     assert tags(aws_account, bucket) == {"keep=90", "keep-old=30", "keep-old=1", "states=50"}

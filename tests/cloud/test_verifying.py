@@ -361,7 +361,8 @@ def test_of_a_project_that_is_not_deployed_only_the_stacks_are_checked(deployed:
     fix = "fix: invoke deploy --project shop --environment prod"
     assert (result.exit, result.stdout.partition("stack ")[2]) == (
         1,
-        f"handoff-prod-shop-registry\n  FAILED   status: not deployed; {fix}\n"
+        f"handoff-prod\n  FAILED   status: not deployed; {fix}\n"
+        f"stack handoff-prod-shop-registry\n  FAILED   status: not deployed; {fix}\n"
         f"stack handoff-prod-shop\n  FAILED   status: not deployed; {fix}\n",
     )
 

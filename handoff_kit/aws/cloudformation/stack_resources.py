@@ -26,7 +26,7 @@ class StackResource:
 class ResourceState:
     """Whether a resource exists: `problem` says what of it is missing, `unknown` why it could not be looked up.
 
-    `is_missing`: the resource itself is. One that exists and lacks a part of it has drifted.
+    `is_missing`: the resource itself is, and must be created again. One that lacks a part of it has drifted.
     """
 
     resource: StackResource
@@ -35,7 +35,7 @@ class ResourceState:
 
     @property
     def is_missing(self) -> bool:
-        return self.problem == MISSING
+        return self.problem.startswith(MISSING)
 
 
 def list_resources(reader: Reader, stack: str) -> tuple[StackResource, ...]:

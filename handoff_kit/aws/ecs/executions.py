@@ -37,6 +37,8 @@ TASK_FAILED = "States.TaskFailed"
 """The error of a task that was started and did not end well; with any other error RunTask started none."""
 STARTED = (TASK_FAILED, "States.Timeout", "Handoff.Failed", "Handoff.Stopped")
 """The errors of executions whose task ran, or that were stopped."""
+NOT_ALERTED = "Handoff.NotAlerted"
+"""The error of any failed execution that could not start the alert machine."""
 REFUSALS = (  # of RunTask: a pattern of the reason, and a template of the advice, which `fill_advice` fills
     (r"ClusterNotFound|ClusterContainsNo|Cluster not found", "its cluster does not exist: {repair}"),
     (r"TaskDefinition (not found|is inactive)|Unable to (find|describe) task definition|MISSING", "{repair}"),
@@ -256,7 +258,7 @@ def read_start_failure(target: Target, execution: str) -> str | None:
         return reason
     if not isinstance(task, dict) or "StoppedReason" not in task:
         return reason
-    if task.get("StopCode", FAILED_TO_START) != FAILED_TO_START:  # it ran, and its failure could not be reported
+    if error == NOT_ALERTED and task.get("StopCode") != FAILED_TO_START:
         return None
     containers = [str(each.get("Reason") or "") for each in task.get("Containers", ())]
     return " ".join(dict.fromkeys(filter(None, (str(task["StoppedReason"]), *containers))))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from handoff_kit.aws.cloudformation.stack import StackDescription
-from handoff_kit.aws.cloudformation.stack_resources import StackResource, list_resources
+from handoff_kit.aws.cloudformation.stack_resources import MISSING, StackResource, list_resources
 from handoff_kit.aws.ecs.cluster import ProjectTasks
 from handoff_kit.aws.ecs.executions import read_start_failure
 from handoff_kit.aws.network import judge_group, judge_subnet, read_network
@@ -18,8 +18,8 @@ from handoff_kit.aws.probes import (
     cluster_problem,
     find_states,
     image_problem,
+    newest_revision,
     read_executions,
-    task_definition_problem,
 )
 from handoff_kit.aws.reader import Reader
 from handoff_kit.console import Say
@@ -103,7 +103,7 @@ CAUSES: tuple[tuple[str, str, Callable[[Start], str]], ...] = (
     (
         r"[Tt]ask ?[Dd]efinition",
         "task definition",
-        lambda start: task_definition_problem(start.reader, start.stack.outputs["TaskDefinition"]),
+        lambda start: "" if newest_revision(start.reader, start.stack.outputs["TaskDefinition"]) else MISSING,
     ),
     (r"[Ss]ecurity ?[Gg]roup|sg-", "security group", _check_groups),
     (r"log group|log stream", "log group", _check_log_group),

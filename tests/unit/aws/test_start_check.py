@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
+from doubles.fake_session import FakeSession
 
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.ecs.cluster import ProjectTasks
@@ -15,9 +15,6 @@ from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError
 from handoff_kit.project.deploy_settings import Deploy
 from handoff_runtime.errors import StoreError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NAME, SUBNET, GROUP = "handoff-dev-shop", "subnet-0a1b2c3d", "sg-0a1b2c3d"
 ARN = "arn:aws:ecs:eu-central-1:1:task-definition/handoff-dev-shop:3"
@@ -36,28 +33,9 @@ IMAGE_GONE = {
     "Overrides": "s",
 }
 NO_ROUTE = "ResourceInitializationError: unable to retrieve ecr registry auth: dial tcp 1.2.3.4:443: i/o timeout"
-RAN = {"StopCode": "EssentialContainerExited", "StoppedReason": "Essential container in task exited"}
-NOT_ALERTED = "Handoff.NotAlerted"
 MOST_CALLS = 4
-
-
-@dataclass
-class Fake:
-    """A session with the answers of operations by their names; an error is raised."""
-
-    answers: dict[str, Any]
-    calls: list[str] = field(default_factory=list)
-
-    def call(self, _service: str, operation: str, **_request: object) -> Any:
-        self.calls.append(operation)
-        answer = self.answers.get(operation)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def pages(self, service: str, operation: str, **request: object) -> Iterator[Any]:
-        answer = self.call(service, operation, **request)
-        yield from () if answer is None else (answer,)
+READ = ["list_executions", "describe_execution"]
+EXITED = {"StoppedReason": "Essential container in task exited", "StopCode": "EssentialContainerExited"}
 
 
 def check(
@@ -67,7 +45,7 @@ def check(
     text = cause if isinstance(cause, str) else json.dumps(cause)
     executions = [{"name": "run-1", "status": status, "executionArn": "arn:execution:run-1"}]
     known = {"list_executions": {"executions": executions}, "describe_execution": {"error": error, "cause": text}}
-    fake, said = Fake({**known, **answers}), list[str]()
+    fake, said = FakeSession({**known, **answers}), list[str]()
     target = Target("shop", "dev", NAME, "bucket", "--project shop", cast("Any", fake))
     tasks = ProjectTasks(target, "handoff-dev", machine=MACHINE)
     check_last_start(tasks, STACK, SETTINGS, said.append, force=force)
@@ -104,7 +82,7 @@ GROUPS: dict[str, Any] = {"SecurityGroups": [{"GroupId": GROUP, "IpPermissionsEg
         pytest.param(
             "ECS.ClientException",
             "TaskDefinition is inactive",
-            {"describe_task_definition": {"taskDefinition": {"taskDefinitionArn": ARN.replace(":3", ":2")}}},
+            {"describe_task_definition": None},
             "ClientException: TaskDefinition is inactive; its task definition still is a problem: not found",
             REPAIR,
             id="task definition",
@@ -164,9 +142,23 @@ def test_what_the_reason_points_at_is_checked(
     assert check(error, cause, force=True, **answers)[0] == [f"note: {message}"]
 
 
-def test_what_is_found_again_prevents_no_run() -> None:
-    said, _ = check("ECS.ClusterNotFoundException", "x", describe_clusters={"clusters": [{"status": "ACTIVE"}]})
-    assert said == ["note: the last run (run-1) started no task: ClusterNotFoundException: x; its cluster is found now"]
+@pytest.mark.parametrize(
+    ("cause", "subject", "answers"),
+    [
+        pytest.param(
+            "Cluster not found.", "cluster", {"describe_clusters": {"clusters": [{"status": "ACTIVE"}]}}, id="cluster"
+        ),
+        pytest.param(
+            "TaskDefinition is inactive",
+            "task definition",
+            {"describe_task_definition": {"taskDefinition": {"taskDefinitionArn": ARN.replace(":3", ":4")}}},
+            id="another revision, which the run uses",
+        ),
+    ],
+)
+def test_what_is_found_again_prevents_no_run(cause: str, subject: str, answers: dict[str, Any]) -> None:
+    said, _ = check("ECS.ClientException", cause, **answers)
+    assert said == [f"note: the last run (run-1) started no task: ClientException: {cause}; its {subject} is found now"]
 
 
 def test_a_reason_that_passes_is_a_note() -> None:
@@ -178,17 +170,22 @@ def test_a_reason_that_passes_is_a_note() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "calls"),
+    ("error", "cause", "status", "calls"),
     [
-        pytest.param("", "SUCCEEDED", ["list_executions"], id="it succeeded"),
-        pytest.param("", "RUNNING", ["list_executions"], id="it runs"),
-        pytest.param("States.TaskFailed", "FAILED", ["list_executions", "describe_execution"], id="its task failed"),
-        pytest.param("Handoff.Failed", "FAILED", ["list_executions", "describe_execution"], id="its task failed, told"),
-        pytest.param(NOT_ALERTED, "FAILED", ["list_executions", "describe_execution"], id="its task failed, untold"),
+        pytest.param("", "", "SUCCEEDED", ["list_executions"], id="it succeeded"),
+        pytest.param("", "", "RUNNING", ["list_executions"], id="it runs"),
+        pytest.param("States.TaskFailed", "", "FAILED", READ, id="its task failed"),
+        pytest.param("Handoff.Failed", "", "FAILED", READ, id="its task failed, told"),
+        pytest.param("Handoff.NotAlerted", EXITED, "FAILED", READ, id="its task failed, and nobody could be told"),
     ],
 )
-def test_a_run_that_started_is_no_matter(error: str, status: str, calls: list[str]) -> None:
-    assert check(error, RAN if error == NOT_ALERTED else "", status=status) == ([], calls)
+def test_a_run_that_started_is_no_matter(error: str, cause: object, status: str, calls: list[str]) -> None:
+    assert check(error, cause, status=status) == ([], calls)
+
+
+def test_a_start_that_failed_and_that_nobody_could_be_told_of() -> None:
+    cause = {"StoppedReason": "Capacity is unavailable at this time", "StopCode": "TaskFailedToStart"}
+    assert check("Handoff.NotAlerted", cause) == check("Handoff.NotStarted", cause)
 
 
 def test_a_permission_that_is_missing_prevents_no_run() -> None:

@@ -8,7 +8,16 @@ import pytest
 
 from handoff_kit.aws import prices
 from handoff_kit.aws.prices import FargatePrices
-from handoff_kit.deploy.cost import ALARMS, Usage, cost_as_json, cost_notes, cost_table, estimate_cost, run_price
+from handoff_kit.deploy.cost import (
+    ALARMS,
+    Usage,
+    billed_seconds,
+    cost_as_json,
+    cost_notes,
+    cost_table,
+    estimate_cost,
+    run_price,
+)
 from handoff_kit.project.deploy_settings import Deploy
 
 PRICE = FargatePrices(vcpu=0.04, memory=0.004, storage=0.0001)
@@ -28,6 +37,13 @@ GIB = 1 << 30
 )
 def test_one_run(seconds: float, size: dict[str, Any], expected: float) -> None:
     assert run_price(seconds, Deploy.model_validate(size), PRICE) == pytest.approx(expected)
+
+
+def test_which_runs_are_billed() -> None:
+    """A task that refused its run at once is billed like any other."""
+    runs = [("schedule", 65.1), ("run", 0.0), ("schedule", None), ("local", 3600.0)]
+    assert billed_seconds({"trigger": trigger, "seconds": seconds} for trigger, seconds in runs) == (65.1, 0.0)
+    assert billed_seconds([]) == ()
 
 
 @pytest.mark.parametrize(

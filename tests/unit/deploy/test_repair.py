@@ -7,11 +7,20 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from doubles.fake_session import FakeSession
 
 from handoff_kit.aws.cloudformation.stack import StackDescription
-from handoff_kit.aws.cloudformation.stack_resources import MISSING, ResourceState, StackResource
-from handoff_kit.aws.probes import find_states
-from handoff_kit.deploy.repair import StackRepair, add_repairs, plan_repair, without_missing
+from handoff_kit.aws.cloudformation.stack_resources import ResourceState, StackResource
+from handoff_kit.aws.target import Target
+from handoff_kit.deploy import repair as repairs
+from handoff_kit.deploy.repair import (
+    StackRepair,
+    add_repairs,
+    check_repairs,
+    find_repairs,
+    plan_repair,
+    without_missing,
+)
 from handoff_kit.errors import AWSError
 from handoff_kit.steps import ApiCalls, DeployStack
 
@@ -46,28 +55,6 @@ KINDS = {
 RESOURCES = {name: StackResource("shop", name, kind, f"id-{name}") for name, kind in KINDS.items()}
 
 
-@pytest.mark.parametrize(
-    ("listed", "problem"),
-    [
-        pytest.param("arn:mail", "", id="confirmed"),
-        pytest.param("PendingConfirmation", "", id="unconfirmed, so listed without its ARN"),
-        pytest.param("Deleted", MISSING, id="unsubscribed"),
-        pytest.param(None, MISSING, id="not confirmed in time"),
-    ],
-)
-def test_a_subscription_that_no_longer_exists(listed: str | None, problem: str) -> None:
-    class Stub:
-        def call(self, *_: str, **_request: Any) -> dict[str, Any]:
-            return {"Subscriptions": [{"SubscriptionArn": listed}] if listed else []}
-
-    topic, mail = (
-        StackResource("shop", name, f"AWS::SNS::{name}", arn)
-        for name, arn in (("Topic", "arn:topic"), ("Subscription", "arn:mail"))
-    )
-    found = find_states(cast("Any", Stub()), [topic, mail])
-    assert [state.problem for state in found] == ["", problem]
-
-
 def repair(*missing: str, **problems: str) -> StackRepair:
     found = {**dict.fromkeys(missing, "not found"), **problems}
     states = [ResourceState(one, found.get(name, "")) for name, one in RESOURCES.items()]
@@ -79,7 +66,7 @@ def test_what_is_gone_leaves_with_what_depends_on_it() -> None:
     assert (found.missing, found.leaves) == ((RESOURCES["Role"],), (RESOURCES["Machine"],))
     template = TEMPLATE[: TEMPLATE.index("  Role:")] + 'Outputs:\n  Machine:\n    Value: "arn:machine"\n'
     assert found.step == DeployStack(
-        "shop", Path("shop.yml"), template, STACK.parameters, STACK.tags, COMMAND, "bucket"
+        "shop", Path("shop.yml"), template, STACK.parameters, STACK.tags, COMMAND, "bucket", made_from=TEMPLATE
     )
     assert list(found.notes) == [
         "stack shop: found no Role (id-Role): deleted by hand, and created again, with what depends on it: Machine",
@@ -125,3 +112,71 @@ def test_what_follows_is_planned_from_the_stack_as_the_repair_leaves_it() -> Non
     assert left == replace(STACK, template=found.step.template)
     assert without_missing(STACK, {"shop": repair()}) == STACK
     assert without_missing(None, {}) is None
+
+
+def account(roles: object, tags: dict[str, str], **answers: object) -> Target:
+    """With the stack, as CloudFormation describes it, and these roles."""
+    stack = {
+        "StackName": "shop",
+        "StackStatus": "UPDATE_COMPLETE",
+        "Tags": [{"Key": k, "Value": tags[k]} for k in tags],
+    }
+    listed = [
+        {
+            "LogicalResourceId": one.name,
+            "ResourceType": one.kind,
+            "PhysicalResourceId": one.id,
+            "ResourceStatus": "CREATE_COMPLETE",
+        }
+        for one in (RESOURCES["Role"], RESOURCES["Machine"])
+    ]
+    known = {
+        "describe_stacks": {"Stacks": [stack]},
+        "get_template": {"TemplateBody": TEMPLATE},
+        "list_stack_resources": {"StackResourceSummaries": listed},
+        "get_account_authorization_details": roles,
+        "list_executions": {"executions": []},
+    }
+    return Target("shop", "dev", "shop", "bucket", "--project shop", cast("Any", FakeSession({**known, **answers})))
+
+
+OWNER = {"handoff:project": "shop", "handoff:environment": "dev"}
+NO_ROLES: dict[str, Any] = {"RoleDetailList": []}
+ROLES = {"RoleDetailList": [{"RoleName": "id-Role", "RolePolicyList": [{}]}]}
+
+
+def test_a_machine_with_a_run_under_way_stays_also_after_many_others() -> None:
+    def list_executions(statusFilter: str = "", **_: object) -> dict[str, Any]:  # noqa: N803  # of the API
+        ended = [{"name": f"run-{n}", "status": "SUCCEEDED"} for n in range(10)]
+        return {"executions": [{"name": "run-long", "status": "RUNNING"}] if statusFilter == "RUNNING" else ended}
+
+    with pytest.raises(AWSError, match="runs are under way: run-long"):
+        find_repairs(["shop"], account(NO_ROLES, OWNER, list_executions=list_executions), COMMAND)
+
+
+@pytest.mark.parametrize(
+    ("own", "tags", "found"),
+    [
+        pytest.param(True, OWNER, ["shop"], id="of the project"),
+        pytest.param(True, {**OWNER, "handoff:project": "other"}, [], id="of another project"),
+        pytest.param(False, {"handoff:environment": "dev"}, ["shop"], id="the shared one"),
+        pytest.param(False, {}, [], id="the shared one, not of handoff"),
+        pytest.param(False, {"handoff:environment": "prod"}, [], id="that of another environment"),
+    ],
+)
+def test_a_stack_of_others_is_not_repaired(own: bool, tags: dict[str, str], found: list[str]) -> None:  # noqa: FBT001
+    assert [*find_repairs(["shop"], account(NO_ROLES, tags), COMMAND, own=own)] == found
+
+
+def test_what_was_just_created_may_be_listed_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = list[float]()
+    monkeypatch.setattr(repairs, "sleep", pauses.append)
+    roles = iter([NO_ROLES, NO_ROLES, ROLES])
+    check_repairs(["shop"], account(lambda **_: next(roles), OWNER), COMMAND, lambda _: None)
+    assert len(pauses) == 2
+    with pytest.raises(AWSError) as caught:
+        check_repairs(["shop"], account(NO_ROLES, OWNER), COMMAND, lambda _: None)
+    assert (caught.value.message, caught.value.hint) == (
+        "not repaired: Role (AWS::IAM::Role id-Role): not found",
+        COMMAND,
+    )

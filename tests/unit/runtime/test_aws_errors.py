@@ -105,6 +105,7 @@ NO_KEY = "s3://b/k/x: no such key found"
         (refused("403", 403), "s3://b/k/x: 403 found, the permission s3:GetObject on arn:aws:s3:::b/k/x expected", "ListBucket"),
         (refused("AccessDenied", 403, KMS), "s3://b/k/x: AccessDenied found, the permission kms:Decrypt on the key it is encrypted with expected", "allow it"),
         (refused("AccessDenied", 403, DATA_KEY), "s3://b/k/x: AccessDenied found, the permission kms:GenerateDataKey on arn:aws:kms:eu-central-1:1:key/k expected", "allow it"),
+        (refused("AuthorizationError", 403), "s3://b/k/x: AuthorizationError found, the permission s3:GetObject on arn:aws:s3:::b/k/x expected", "allow it"),
         (refused("AccessDenied", 400, NO_MASTER_KEY), "the permission kms:Decrypt on the key it is encrypted with expected", "aws kms describe-key"),
         (refused("AccessDenied", 403, f"{READ} because no identity-based policy allows it"), "the permission s3:GetObject on arn:aws:s3:::b/k/x expected", "allow it"),
         (refused("AccessDenied", 403, f"{READ} with an explicit deny in a service control policy"), "s3:GetObject", "a policy of the organization"),
