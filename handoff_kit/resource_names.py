@@ -143,6 +143,11 @@ def missed_alarm(stack: str) -> str:
     return f"{schedule_stack(stack)}-missed"
 
 
+def lost_alarm(stack: str) -> str:
+    """The alarm on events that could not even go there."""
+    return f"{schedule_stack(stack)}-lost"
+
+
 def bucket(environment: str, account: str, region: str) -> str:
     """The bucket that the projects of an environment share; S3 allows lower case only."""
     return f"handoff-{environment}-{account}-{region}".lower()

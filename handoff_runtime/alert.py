@@ -20,6 +20,7 @@ FORMAT = 1
 FAILED, RECOVERED = "failed", "recovered"
 JOB = "main"
 LONGEST_SUBJECT = 99  # Amazon SNS API Reference, Publish: less than 100 characters of ASCII, no control characters
+LONGEST_NAME = 40  # characters of environment and project in a subject: the rest is for what happened
 LARGEST_TEXT = 8 << 10  # bytes
 LAST_LINES, LAST_BYTES = 20, 1 << 15
 LONGEST_LINE, LONGEST_REASON, LONGEST_DATA = 400, 1000, 1000  # characters
@@ -54,6 +55,12 @@ def compose_recovery(record: Mapping[str, Any], failure: Mapping[str, Any]) -> d
     what = [f"It had failed since {failure['since']}: {failure['subject']}", ""] if failure else []
     text = "\n".join([*_facts(record), "", *what, "To look at it:", f"  {show_command(record)}", ""])
     return _message(record, RECOVERED, "recovered, a run succeeded", text)
+
+
+def compose_subject(environment: str, project: str, words: str) -> str:
+    """One line that every recipient takes; a long name is cut before the words are."""
+    subject = f"handoff {_cut(f'{environment}/{project}', LONGEST_NAME)}: {_ESCAPES.sub(' ', words)}"
+    return _cut(" ".join(subject.encode("ascii", "replace").decode().split()), LONGEST_SUBJECT)
 
 
 def expectation(success_within: int, now: float) -> dict[str, str]:
@@ -91,10 +98,9 @@ def _facts(record: Mapping[str, Any]) -> list[str]:
 
 
 def _message(record: Mapping[str, Any], kind: str, words: str, text: str) -> dict[str, Any]:
-    subject = f"handoff {record['environment']}/{record['project']}: {_ESCAPES.sub(' ', words)}"
-    subject = " ".join(subject.encode("ascii", "replace").decode().split())
+    subject = compose_subject(record["environment"], record["project"], words)
     text = text.encode(errors="replace").decode()  # no half characters, which JSON has and UTF-8 has not
-    return {"format": FORMAT, "kind": kind, "subject": _cut(subject, LONGEST_SUBJECT), "text": text}
+    return {"format": FORMAT, "kind": kind, "subject": subject, "text": text}
 
 
 def _options(record: Mapping[str, Any]) -> str:

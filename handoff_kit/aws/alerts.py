@@ -10,7 +10,7 @@ from typing import Any
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError
-from handoff_runtime.alert import format_facts
+from handoff_runtime.alert import compose_subject, format_facts
 from handoff_runtime.polling import sleep
 
 SNS, STEP_FUNCTIONS = "sns", "stepfunctions"
@@ -109,7 +109,7 @@ def send_test(target: Target, stack: StackDescription | None, pause: Callable[[f
         raise AWSError(f"stack {target.name}: {problem}", f"invoke deploy {target.options}")
     about = ("project", target.project), ("environment", target.environment)
     text = "\n".join([*format_facts(*about, ("outcome", "a test, sent by invoke alerts.test")), ""])
-    message = {"kind": "test", "subject": f"handoff {target.environment}/{target.project}: test", "text": text}
+    message = {"kind": "test", "subject": compose_subject(target.environment, target.project, "test"), "text": text}
     request = {"stateMachineArn": stack.outputs["AlertMachine"], "input": json.dumps(message)}
     execution = target.call(STEP_FUNCTIONS, "start_execution", **request)["executionArn"]
     while (ended := target.call(STEP_FUNCTIONS, "describe_execution", executionArn=execution))["status"] == "RUNNING":

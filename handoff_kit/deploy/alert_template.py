@@ -16,7 +16,7 @@ from handoff_kit.project.model import Project
 from handoff_kit.project.recipients import PLAIN, SLACK, TEAMS, recipients_of
 from handoff_kit.project.retention import on_ladder
 from handoff_runtime import s3_keys
-from handoff_runtime.alert import JOB, format_facts
+from handoff_runtime.alert import JOB, compose_subject, format_facts
 from handoff_runtime.retention import object_tag
 
 _CARD: dict[str, Any] = {
@@ -67,9 +67,10 @@ def alert_values(project_name: str, project: Project, stack: str, environment: s
             "Key": s3_keys.open_alert(stack),
             "ExpectedBucketOwner": {"Ref": "AWS::AccountId"},
         },
+        "composed_subject": compose_subject(environment, project_name, "{}"),
         "composed": _composed(project_name, environment),
         "missed": json.dumps(_missed(project_name, environment, resource_names.dead_letters(stack))),
-        "missed_alarm": resource_names.missed_alarm(stack),
+        "missed_alarms": [resource_names.missed_alarm(stack), resource_names.lost_alarm(stack)],
         "alert_topic": resource_names.alert_topic(stack),
         "connection": resource_names.alert_connection(stack),
         "mails": [{"id": f"Mail{_digest(mail)}", "address": mail} for mail in recipients.mails],
@@ -106,13 +107,18 @@ def message_text(
 
 
 def _composed(project: str, environment: str) -> str:
-    """A template for States.Format: execution, outcome, reason."""
-    facts = dict.fromkeys(("execution", "outcome", "reason"), "{}")
-    return message_text(project, environment, facts, ("history --remote", "logs"))
+    """A template for States.Format: schedule, execution, outcome, reason, execution.
+
+    The data of the run is left out, since nothing has masked it.
+    """
+    facts = dict.fromkeys(("schedule", "execution", "outcome", "reason"), "{}")
+    look = ("history.show --remote --run {}", "logs")
+    return message_text(project, environment, facts, look, when="again, with the --data that it had")
 
 
 def _missed(project: str, environment: str, queue: str) -> dict[str, str]:
     """The message when a schedule could start no run."""
-    reason = f"EventBridge Scheduler could not start a run for an hour; queue {queue} has the event, and why"
-    text = message_text(project, environment, {"outcome": "missed", "reason": reason}, ("missed", "history --remote"))
-    return {"kind": "missed", "subject": f"handoff {environment}/{project}: missed, not started", "text": text}
+    reason = f"EventBridge Scheduler could not start a run; queue {queue} has the event, and why, unless it is missing"
+    look = ("missed", "history --remote", "verify")
+    text = message_text(project, environment, {"outcome": "missed", "reason": reason}, look)
+    return {"kind": "missed", "subject": compose_subject(environment, project, "missed, not started"), "text": text}

@@ -28,6 +28,8 @@ TRANSITIONS = 6
 """States that an execution enters, about: more where a start is tried again."""
 CHECKS = 4 * 24 * DAYS
 """States that the hourly check of `expect` enters in DAYS days."""
+ALARMS = 2
+"""Of a schedule stack: on missed schedules, and on those that no queue holds."""
 PROJECTS_AT_ONCE = 8
 HEAD = ("PROJECT", "SIZE", "RUNS", "AVERAGE", "PER RUN", "FARGATE", "STEPS", "ALARMS", "LOG", "IMAGES", "MONTH")
 GIGABYTE = 1 << 30
@@ -108,7 +110,9 @@ def _read_usage(deployed: DeployedProject, now: datetime, say: Say) -> Usage:
     stored = images.bytes if images else None
     scheduled = describe_existing(target.session, resource_names.schedule_stack(target.name))
     is_checked = deployed.project is not None and deployed.project.expect.success_within is not None
-    return Usage(billed_seconds(lines), 1 if scheduled else 0, read_log_bytes(target), stored, is_checked=is_checked)
+    return Usage(
+        billed_seconds(lines), ALARMS if scheduled else 0, read_log_bytes(target), stored, is_checked=is_checked
+    )
 
 
 def billed_seconds(lines: Iterable[HistoryLine]) -> tuple[float, ...]:

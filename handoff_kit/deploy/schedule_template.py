@@ -63,7 +63,20 @@ def render_schedule_template(  # noqa: PLR0917  # like the other templates of a 
             "group": resource_names.schedule_group(stack),
             "queue": resource_names.dead_letters(stack),
             "role_path": resource_names.role_path(stack),
-            "alarm": resource_names.missed_alarm(stack),
+        },
+        "alarms": {
+            "MissedAlarm": {
+                "name": resource_names.missed_alarm(stack),
+                "metric": "InvocationsSentToDeadLetterCount",
+                "why": f"queue {resource_names.dead_letters(stack)} has the event",
+                "command": "invoke history --remote",
+            },
+            "LostAlarm": {  # the role of the schedules writes to the queue, so both fail without it
+                "name": resource_names.lost_alarm(stack),
+                "metric": "InvocationsFailedToBeSentToDeadLetterCount",
+                "why": f"queue {resource_names.dead_letters(stack)} could not take the event",
+                "command": "invoke verify",
+            },
         },
         "deploy": deploy,
         "boundary": boundary_arn(deploy),

@@ -20,6 +20,7 @@ from handoff_kit.project.model import Project
 from handoff_kit.project.retention import LIFECYCLE_RULES
 from handoff_kit.text import span
 from handoff_runtime import s3_keys
+from handoff_runtime.alert import compose_subject
 from handoff_runtime.aws.references import Reference
 from handoff_runtime.aws.session import SSM
 from handoff_runtime.retention import TAG_KEYS
@@ -114,9 +115,9 @@ def _expect_values(project: str, environment: str, stack: str, success_within: i
         "machine": resource_names.expect_machine(stack),
         "key": s3_keys.expectation(stack),
         "span": within,
-        "subject": f"handoff {environment}/{project}: no run has succeeded within {within}",
+        "subject": compose_subject(environment, project, f"no run has succeeded within {within}"),
         "text": message_text(project, environment, {}, look, sentence=late, when="now").split("{}"),
-        "unread_subject": f"handoff {environment}/{project}: unknown whether a run has succeeded within {within}",
+        "unread_subject": compose_subject(environment, project, f"unknown whether a run has succeeded within {within}"),
         "unread_text": message_text(project, environment, {}, look, sentence=unread, when="now").split("{}"),
     }
 

@@ -60,9 +60,13 @@ def push_params(
     _, target = options.find_target(c, project, environment, bucket=False)
     stored = find_replaceable_params(target)
     if isinstance(stored, StoredParams):  # a deployment tags what is stored before runs go by another `keep`
-        document = params_document.with_keep(document, stored.params.pipeline.keep)
-        if stored.params.pipeline.keep != (keep := on_ladder(loaded.keep)):
-            print_progress(f"note: keep: {{{describe_keep(keep)}}} takes effect with the next deployment")
+        pipeline, later = stored.params.pipeline, "takes effect with the next deployment"
+        document = params_document.with_keep(document, pipeline.keep)
+        document = params_document.with_success_within(document, pipeline.expect.success_within)
+        if pipeline.keep != (keep := on_ladder(loaded.keep)):
+            print_progress(f"note: keep: {{{describe_keep(keep)}}} {later}")
+        if pipeline.expect.success_within != loaded.expect.success_within:
+            print_progress(f"note: expect.success_within {later}")
     plan = plan_push(
         target,
         document,

@@ -278,6 +278,8 @@ class AwsStore(Store):
 
         if record["outcome"] == "failed":
             message = alert.compose_failure(record, alert.read_log() if log is None else log)
+        elif record["command"] != "run":  # the pipeline may fail as before
+            return
         elif found := self._patient.read(self.bucket, s3_keys.open_alert(self.stack)):
             message = alert.compose_recovery(record, stored_json.parse(found[0], OPEN_ALERT).value or {})
         else:

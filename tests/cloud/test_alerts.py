@@ -27,11 +27,11 @@ SLACK, TEAMS, OTHER = (
 )
 BODIES = {"teams": "attachments", "plain": "kind", "slack": "text"}  # a key that the body of one has
 RUN = "run-20260131T020000Z-abcdef"
-COMMANDS = """
+COMMANDS = f"""
 To look at it:
-  invoke history --remote --project rates --environment dev
+  invoke history.show --remote --run {RUN} --project rates --environment dev
   invoke logs --project rates --environment dev
-To run it again:
+To run it again, with the --data that it had:
   invoke run --project rates --environment dev
 """
 ODD = "a line\n\"quotes\" \\ `ticks` <a> ${x} {{ y }} 'z' ü"
@@ -139,6 +139,8 @@ def task(exit_code: int | None, stop_code: str, reason: str = "", **more: Any) -
 
 
 EXITED = "Essential container in task exited"
+AGENT = {"Name": "aws-guardduty-agent-x", "ExitCode": 0, "Reason": "not ours"}
+OURS = {"Name": "handoff", "ExitCode": 139}
 ENDINGS = [
     pytest.param(
         {
@@ -162,6 +164,12 @@ ENDINGS = [
         id="the task was taken away",
     ),
     pytest.param(
+        {"error": "States.TaskFailed", "cause": json.dumps({"StopCode": "x", "Containers": [AGENT, OURS]})},
+        "failed with exit code 139",
+        " ",
+        id="beside a container of AWS",
+    ),
+    pytest.param(
         {"error": "AmazonECS.Unknown", "cause": '{"Failures": [{"Reason": "RESOURCE:ENI"}], "Tasks": []}'},
         "not started",
         "RESOURCE:ENI ",
@@ -174,7 +182,7 @@ ENDINGS = [
         id="RunTask was refused",
     ),
     pytest.param(
-        {"error": "States.TaskFailed", "cause": '{"Overrides": "hunter2'},
+        {"error": "States.TaskFailed", "cause": '{"Overrides": "hunter2 is cut off'},
         "failed",
         "States.TaskFailed",
         id="a cause that was cut off",
@@ -189,10 +197,12 @@ def ended_as(outcome: str, reason: str) -> str:
 @pytest.mark.parametrize(("ending", "outcome", "reason"), ENDINGS)
 def test_a_run_that_could_say_nothing(alerts: Alerts, ending: dict[str, str], outcome: str, reason: str) -> None:
     """Killed with its runtime, or never started."""
-    ended = alerts.send({"execution": RUN, **ending})
+    schedule = ["nightly"] if "cut off" in ending["cause"] else []
+    ended = alerts.send({"execution": RUN, "schedule": schedule, **ending})
     assert (ended["status"], ended["output"]) == ("SUCCEEDED", '[{"to":"webhooks"}]')
-    facts = f"project      rates\nenvironment  dev\njob          main\n{ended_as(outcome, reason)}"
-    message = {"kind": "failed", "subject": f"handoff dev/rates: {outcome}", "text": facts + COMMANDS}
+    facts = f"project      rates\nenvironment  dev\njob          main\nschedule     {(*schedule, 'none known')[0]}\n"
+    text = f"{facts}{ended_as(outcome, reason)}{COMMANDS}"
+    message = {"kind": "failed", "subject": f"handoff dev/rates: {outcome}", "text": text}
     assert alerts.received()["plain"] == {**message, "project": "rates", "environment": "dev"}
     kept = alerts.stored(s3_keys.open_alert(STACK))
     assert {**kept, "since": ""} == {"kind": "failed", "subject": message["subject"], "since": ""}
@@ -226,6 +236,8 @@ def test_a_run_that_says_how_it_failed_and_its_recovery(alerts: Alerts) -> None:
     alerts.store(s3_keys.alert(STACK, "third"), {**failed, "kind": "recovered"})
     alerts.send({"execution": "third"})
     assert (alerts.received()["plain"]["kind"], alerts.stored(s3_keys.open_alert(STACK))) == ("recovered", None)
+    ended = alerts.send({"execution": "second"})  # which succeeded, at the second start
+    assert (ended["status"], alerts.got, alerts.stored(s3_keys.open_alert(STACK))) == ("SUCCEEDED", [], None)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +319,7 @@ def test_what_the_rules_hear_of(alerts: Alerts) -> None:
         ({"status": "TIMED_OUT"}, "AlertMachine", False),
     ]
     alarms = [("ALARM", f"{STACK}-schedule-missed", True), ("OK", f"{STACK}-schedule-missed", False)]
-    alarms.append(("ALARM", f"{STACK}x-schedule-missed", False))
+    alarms += [("ALARM", f"{STACK}x-schedule-missed", False), ("ALARM", f"{STACK}-schedule-lost", True)]
     events = [("EndedRule", execution_event(alerts, detail, name), heard) for detail, name, heard in executions]
     events += [("MissedRule", alarm_event(alerts, state, alarm), heard) for state, alarm, heard in alarms]
     for rule, event, heard in events:
@@ -346,3 +358,13 @@ def test_topics_and_one_that_refuses(aws_account: AwsAccount) -> None:
     assert sorted((each["TopicArn"], each["Subject"], each["Message"]) for each in found) == sorted(
         (topic, "a subject", ODD) for topic in (mail, there)
     )
+
+    key = s3_keys.open_alert(STACK)
+    assert alerts.stored(key)["subject"] == "a subject"
+    for topic in (mail, there):
+        sns.delete_topic(TopicArn=topic)
+    ended = alerts.send({"kind": "recovered", "subject": "not announced", "text": ODD})
+    assert (ended["error"], alerts.stored(key)["subject"]) == ("Handoff.NotDelivered", "a subject")
+    aws_account.boto("s3").delete_object(Bucket=alerts.made["Bucket"], Key=key)
+    ended = alerts.send({"kind": "failed", "subject": "nobody knows", "text": ODD})
+    assert (ended["error"], alerts.stored(key)) == ("Handoff.NotDelivered", None)

@@ -22,15 +22,16 @@ commands: [{shell: "{{ what }}"}]
 alerts: ["https://example.com/alerts", "mailto:data@example.com"]
 deploy: {stop_timeout: 2}
 """
-COMMANDS = ["  invoke history --remote", "  invoke logs", "  invoke run"]
+COMMANDS = ["  invoke history.show --remote --run killed", "  invoke logs", "  invoke run"]
 NO_IMAGE = "CannotPullContainerError: x: not found"
 
 
-def execute(project: DeployedProject, name: str, what: str) -> str:
+def execute(project: DeployedProject, name: str, what: str, **variables: str) -> str:
     """Run a shell line, in an execution of this name; how it ended."""
     sfn, machine = project.account.boto("stepfunctions"), project.account.outputs(project.stack)["Machine"]
-    given = json.dumps(run_input(RunOptions("run", {"what": what})))
-    arn = sfn.start_execution(stateMachineArn=machine, name=name, input=given)["executionArn"]
+    given = run_input(RunOptions("run", {"what": what}))
+    given["environment"] += [{"Name": variable, "Value": text} for variable, text in variables.items()]
+    arn = sfn.start_execution(stateMachineArn=machine, name=name, input=json.dumps(given))["executionArn"]
     until(lambda: sfn.describe_execution(executionArn=arn)["status"] != "RUNNING", "the execution", 120)
     said = sfn.describe_execution(executionArn=arn)
     return str(said.get("error", said["status"]))
@@ -60,10 +61,11 @@ def test_each_failure_is_one_message(empty_account: DeployedProject) -> None:
         assert execute(empty_account, "killed-stage", "kill -9 $$") == "Handoff.Failed"
         assert message()["subject"].startswith("handoff dev/shop: failed, stage what ")
         empty_account.account.faults.fail_start(NO_IMAGE, 7)
-        assert execute(empty_account, "not-started", "true") == "Handoff.NotStarted"
+        assert execute(empty_account, "not-started", "true", HANDOFF_SCHEDULE="nightly") == "Handoff.NotStarted"
         never = message()
         assert never["subject"] == "handoff dev/shop: not started"
-        assert f"\nexecution    not-started\noutcome      not started\nreason       {NO_IMAGE}" in never["text"]
+        reason = f"outcome      not started\nreason       {NO_IMAGE}"
+        assert f"\nschedule     nightly\nexecution    not-started\n{reason}" in never["text"]
 
         assert execute(empty_account, "recovered", "true") == "SUCCEEDED"
         assert message()["kind"] == "recovered"

@@ -103,6 +103,7 @@ hint: make a project of each; where the state is of no use, write `state: none`
 """
 NEW = """\
   + Group            AWS::Scheduler::ScheduleGroup
+  + LostAlarm        AWS::CloudWatch::Alarm
   + Missed           AWS::SQS::Queue
   + MissedAlarm      AWS::CloudWatch::Alarm
   + MissedPolicy     AWS::SQS::QueuePolicy
@@ -279,7 +280,7 @@ def test_nobody_is_asked_without_a_terminal(shop: StubProject[AwsAccount]) -> No
     assert (result.exit, result.stderr.splitlines()[-2:], schedules_of(shop)) == (
         2,
         [
-            "error: schedule: create stack handoff-dev-NAME-schedule (6 resources): needs --yes without a terminal",
+            "error: schedule: create stack handoff-dev-NAME-schedule (7 resources): needs --yes without a terminal",
             "hint: invoke schedule --project NAME --name weekly --cron '0 5 * * MON' --timezone Asia/Tokyo "
             "--data '{\"n\": 1}' --yes",
         ],

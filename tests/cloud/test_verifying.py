@@ -244,7 +244,7 @@ stack handoff-dev-shop-registry
 stack handoff-dev-shop
   OK       12 resources
 stack handoff-dev-shop-schedule
-  OK       7 resources
+  OK       8 resources
 network
   OK       subnet subnet-ID: has a route
   OK       subnet subnet-ID: has a route
@@ -274,7 +274,7 @@ def test_what_is_deployed_is_verified_in_few_calls(deployed: Deployed) -> None:
     assert (result.exit, result.stdout, result.stderr) == (
         0,
         VERIFIED,
-        "shop: 50 OK, 2 skipped\nnext: invoke run --project shop\n",
+        "shop: 51 OK, 2 skipped\nnext: invoke run --project shop\n",
     )
     assert calls.total() <= MOST_CALLS, calls
     fault = deployed.proxy.fault(

@@ -168,9 +168,13 @@ def test_what_is_no_failure_notifies_nobody(stack: Stack) -> None:
 
 
 def test_a_recovery_is_told_once_it_follows_a_failure(stack: Stack) -> None:
+    """And of the pipeline alone: a function that succeeds says nothing of it."""
     stack.push("true")
     assert (stack.run(env=NAMES).exit, alerts(stack)) == (0, {})
     stack.put("alerts/open.json", OPEN)
+    function = stack.container()
+    function.write("impl.py", "def look(params, data):\n    pass\n")
+    assert (stack.run("look", project=function, env=NAMES).exit, list(alerts(stack))) == (0, ["open.json"])
     assert stack.run("-d", '{"run_id": "run-2"}', env={**NAMES, "HANDOFF_SCHEDULE": "nightly"}).exit == 0
     text = (
         "project      sample\nenvironment  dev\njob          main\nschedule     nightly\nrun          run-2\n"

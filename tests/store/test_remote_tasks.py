@@ -93,15 +93,17 @@ def test_what_tasks_store_has_the_tags_of_the_stored_params(shop: MotoProject) -
     assert _tags(shop)[".artifacts/state"] == {"states": "20"}
 
 
-def test_a_push_leaves_a_changed_keep_to_the_next_deployment(shop: MotoProject) -> None:
-    """Which tags what is stored, before runs go by it."""
+def test_a_push_leaves_changed_keep_and_span_to_the_next_deployment(shop: MotoProject) -> None:
+    """Which tags what is stored, before runs go by it, and stores by when the next run must succeed."""
     shop.invoke("params.push")
-    (shop.directory / "project.yml").write_text(f"{KEPT}meter: off\n", encoding="utf-8")
+    (shop.directory / "project.yml").write_text(f"{KEPT}meter: off\nexpect: {{success_within: 1d}}\n", encoding="utf-8")
     result = shop.invoke("params.push")
-    note = "note: keep: {runs: 90d, artifacts: 7d, states: 20} takes effect with the next deployment"
-    assert result.stderr.splitlines()[0] == note
+    later = "takes effect with the next deployment"
+    notes = [f"note: keep: {{runs: 90d, artifacts: 7d, states: 20}} {later}", f"note: expect.success_within {later}"]
+    assert result.stderr.splitlines()[:2] == notes
     stored = json.loads(shop.raw("params.dump", "--reveal").stdout)["pipeline"]
     assert (stored["meter"], stored["keep"]) == ("off", {"runs": 90, "artifacts": 30, "states": 50})
+    assert "expect" not in stored
 
 
 def _text_file(shop: MotoProject, text: str) -> str:

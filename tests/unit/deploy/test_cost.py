@@ -9,6 +9,7 @@ import pytest
 from handoff_kit.aws import prices
 from handoff_kit.aws.prices import FargatePrices
 from handoff_kit.deploy.cost import (
+    ALARMS,
     Usage,
     billed_seconds,
     cost_as_json,
@@ -64,7 +65,7 @@ def test_a_month(spot: Any, usage: Usage, run: tuple[float, float], month: tuple
 
 def test_the_table_and_its_notes() -> None:
     costs = [
-        estimate_cost("shop", Deploy(), Usage((65.1, 3600), 1, GIB, GIB), prices.FARGATE["us-east-1"]["x86_64"]),
+        estimate_cost("shop", Deploy(), Usage((65.1, 3600), ALARMS, GIB, GIB), prices.FARGATE["us-east-1"]["x86_64"]),
         estimate_cost(
             "wind",
             Deploy.model_validate({"cpu": 1024, "memory": 2048, "spot": True, "architecture": "arm64"}),
@@ -74,7 +75,7 @@ def test_the_table_and_its_notes() -> None:
     ]
     assert cost_table(costs) == (
         "PROJECT  SIZE               RUNS    AVERAGE          PER RUN     FARGATE  STEPS  ALARMS   LOG  IMAGES       MONTH\n"
-        "shop     0.25 vCPU, 0.5 GB     2  30 m 33 s          0.00639        0.01   0.00    0.10  0.03    0.10        0.24\n"
+        "shop     0.25 vCPU, 0.5 GB     2  30 m 33 s          0.00639        0.01   0.00    0.20  0.03    0.10        0.34\n"
         "wind     1 vCPU, 2 GB         30  24 h 00 m  0.28450-0.94833  8.53-28.45   0.00    0.00     ?    0.10  8.64-28.55\n"
     )
     assert cost_notes(costs, "eu-central-1") == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -44,6 +45,22 @@ def test_the_check_depends_on_no_schedule_of_the_project() -> None:
     schedule = resources(rendered({"success_within": "26h"}))["ExpectSchedule"]["Properties"]
     assert "GroupName" not in schedule
     assert "State" not in schedule
+
+
+def test_no_subject_is_longer_than_sns_takes() -> None:
+    """Amazon SNS API Reference, Publish: less than 100 characters."""
+    found = resources(rendered({"success_within": "999999999s"}, "x" * 50, "production"))
+    check, alert = (found[name]["Properties"]["Definition"]["States"] for name in ("ExpectMachine", "AlertMachine"))
+    (missed,) = found["MissedRule"]["Properties"]["Targets"]
+    composed = alert["Compose"]["Parameters"]["subject.$"].split("'")[1].format("failed without an exit code")
+    silence, unread = (check[name]["Parameters"]["subject"] for name in ("Now", "Unread"))
+    name = f"handoff production/{'x' * 26}...: "
+    assert [silence, composed, json.loads(missed["Input"])["subject"]] == [
+        f"{name}no run has succeeded within 999999999s",
+        f"{name}failed without an exit code",
+        f"{name}missed, not started",
+    ]
+    assert (unread, len(unread)) == (f"{name}unknown whether a run has succeeded within 999...", 99)
 
 
 @pytest.mark.parametrize("names", [("rates", "prod"), ("x" * 40, "y" * 20)], ids=["usual", "longest"])

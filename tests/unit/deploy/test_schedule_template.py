@@ -283,14 +283,21 @@ def test_who_may_take_the_role() -> None:
     )
 
 
-def test_the_alarm() -> None:
-    """It rings for each event that is put aside, not for a queue that is not empty; a rule hears of it."""
-    (found,) = (one for name, one in resources(NIGHTLY).items() if name.endswith("Alarm"))
-    assert (found["AlarmName"], "AlarmActions" in found) == (resource_names.missed_alarm(STACK), False)
-    assert (found["Namespace"], found["MetricName"], found["Statistic"], found["Dimensions"]) == (
-        *("AWS/Scheduler", "InvocationsSentToDeadLetterCount", "Sum"),
-        [{"Name": "ScheduleGroup", "Value": {"Ref": "Group"}}],
-    )
+def test_the_alarms() -> None:
+    """One rings for each event that is put aside, not for a queue that is not empty; one where that is impossible.
+
+    Rules hear of them. https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
+    """
+    found = [one for name, one in resources(NIGHTLY).items() if name.endswith("Alarm")]
+    assert [(one["AlarmName"], one["MetricName"], "AlarmActions" in one) for one in found] == [
+        (resource_names.missed_alarm(STACK), "InvocationsSentToDeadLetterCount", False),
+        (resource_names.lost_alarm(STACK), "InvocationsFailedToBeSentToDeadLetterCount", False),
+    ]
+    for one in found:
+        assert (one["Namespace"], one["Statistic"], one["Dimensions"]) == (
+            *("AWS/Scheduler", "Sum"),
+            [{"Name": "ScheduleGroup", "Value": {"Ref": "Group"}}],
+        )
 
 
 def test_what_is_missed_is_closed() -> None:

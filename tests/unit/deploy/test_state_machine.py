@@ -209,7 +209,12 @@ def test_people_are_notified_once_of_each_execution() -> None:
     assert alert["Parameters"] == {
         "StateMachineArn": {"Ref": "AlertMachine"},
         "Name.$": "$$.Execution.Name",
-        "Input": {**of_execution, "error.$": "$.failure.Error", "cause.$": "$.failure.Cause"},
+        "Input": {
+            **of_execution,
+            "error.$": "$.failure.Error",
+            "cause.$": "$.failure.Cause",
+            "schedule.$": "$.named[*].variables[?(@.Name=='HANDOFF_SCHEDULE')].Value",
+        },
     }
     assert recovery["Parameters"] == {**alert["Parameters"], "Input": of_execution}
     catches = [(catch["ErrorEquals"], catch["Next"]) for catch in (*alert["Catch"], *recovery["Catch"])]
