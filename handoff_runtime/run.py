@@ -129,12 +129,12 @@ def plan(request: RunRequest, params: Params, environ: Mapping[str, str], grace_
         message = f"meter: {whole.meter} found, rows expected: expect.rows_at_least is a number of rows"
         raise UsageError(message, "count rows: --meter rows; or take rows_at_least out of project.yml")
     pipeline = placeholders.fill_pipeline(whole, data, run_id, scheduled_at)
-    read_whole, wanted = pipeline.state == state.SINGER, pipeline.expect.rows_at_least
+    read_whole, minimum = pipeline.state == state.SINGER, pipeline.expect.rows_at_least
     records = None
-    if wanted and read_whole and len(pipeline.stages) > 1:
+    if minimum and read_whole and len(pipeline.stages) > 1:
         from handoff_runtime.collector_stats import Count
 
-        records = RecordCounter(Count(), wanted)
+        records = RecordCounter(Count(), minimum)
     if request.no_state:
         pipeline = pipeline._replace(state=state.NONE)
     trigger = str(data.get("trigger") or environ.get("TRIGGER") or "local")
@@ -295,16 +295,16 @@ def describe_result(context: RunContext, result: PipelineResult, memory: OomDete
 def _expect_rows(context: RunContext, ended: record.RunEnd, log: Log) -> record.RunEnd:
     """A run whose stages succeeded, but passed fewer rows than `expect.rows_at_least` to the last one, has failed."""
     pipeline, records = context.pipeline, context.settings.records
-    wanted = pipeline.expect.rows_at_least
-    if not wanted or ended.outcome.word != "succeeded":
+    minimum = pipeline.expect.rows_at_least
+    if not minimum or ended.outcome.word != "succeeded":
         return ended
     last = ended.figures[-1]
     found = last.rows_in if len(pipeline.stages) > 1 else last.rows_out
     found, what = (records.found, "record") if records else (found, "row")
     if found is None:
-        log.say(f"warning: {what}s could not be counted, so expect.rows_at_least ({wanted:,}) was not looked at")
+        log.say(f"warning: {what}s could not be counted, so expect.rows_at_least ({minimum:,}) was not looked at")
         return ended
-    if found >= wanted:
+    if found >= minimum:
         return ended
     culprit = max(0, len(pipeline.stages) - 2)  # who wrote them
     verdicts = tuple(
@@ -312,7 +312,7 @@ def _expect_rows(context: RunContext, ended: record.RunEnd, log: Log) -> record.
     )
     name = pipeline.stages[culprit].name
     passed = f"{found:,} {what}{'' if found == 1 else 's'}"
-    reason = f"stage {name} passed on {passed}, at least {wanted:,} expected"
+    reason = f"stage {name} passed on {passed}, at least {minimum:,} expected"
     judged = Outcome("failed", outcome.EXIT_TOO_FEW_ROWS, verdicts, culprit)
     return ended._replace(outcome=judged, culprit=name, reason=reason, keeps_state=True)
 

@@ -160,11 +160,11 @@ def find_network_resources(reader: Reader, resources: Sequence[StackResource]) -
     groups = {one["GroupId"] for one in read_groups(reader, ids["SecurityGroup"])}
     subnets = _subnets_of(reader, tables, [one.id for one in resources if one.kind == "AWS::EC2::Subnet"])
     endpoints, attachments = goals, {goal: {str(table["VpcId"]) for table in tables} for goal in goals}
-    wanted = {kind: {one.id for one in resources if one.kind == f"AWS::EC2::{kind}"} for kind in _BY_ROUTES}
-    if not wanted["VPCEndpoint"] <= goals:
+    by_kind = {kind: {one.id for one in resources if one.kind == f"AWS::EC2::{kind}"} for kind in _BY_ROUTES}
+    if not by_kind["VPCEndpoint"] <= goals:
         endpoints = {one["VpcEndpointId"] for one in read_endpoints(reader, ids["VPC"])}
-    if not wanted["InternetGateway"] <= goals:
-        attachments = _read_gateways(reader, wanted["InternetGateway"])
+    if not by_kind["InternetGateway"] <= goals:
+        attachments = _read_gateways(reader, by_kind["InternetGateway"])
     exists = {
         "InternetGateway": attachments.keys(),
         "RouteTable": {table["RouteTableId"] for table in tables},
@@ -176,7 +176,7 @@ def find_network_resources(reader: Reader, resources: Sequence[StackResource]) -
         "VPC": {table["VpcId"] for table in tables},
         "VPCEndpoint": endpoints,
     }
-    attached = any(attachments.get(gateway) for gateway in wanted["InternetGateway"])
+    attached = any(attachments.get(gateway) for gateway in by_kind["InternetGateway"])
     has_route = any(_destination(route) in INTERNET for table in tables for route in table["Routes"])
     for resource in resources:
         kind = resource.kind.rpartition(":")[2]

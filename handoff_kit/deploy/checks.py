@@ -111,7 +111,7 @@ def judge_files(plan: UploadPlan, command: str) -> Check:
 
 
 def judge_schedules(
-    wanted: Iterable[ScheduleSummary],
+    declared: Iterable[ScheduleSummary],
     deployed: Iterable[ScheduleSummary],
     states: Mapping[str, str],
     commands: Mapping[str, str],
@@ -121,7 +121,7 @@ def judge_schedules(
     `commands` are `schedule` and `repair`. One that is missing in AWS is a problem of its resource.
     """
     by_name, checks = {one.name: one for one in deployed}, []
-    expected = {one.name: one for one in wanted}
+    expected = {one.name: one for one in declared}
     for name in sorted({*by_name, *expected}):
         current, problem, fix = by_name.get(name), "", commands["schedule"]
         if current is None:

@@ -213,10 +213,10 @@ def _verify_data(of: Verification) -> Iterable[CheckGroup]:
 
 def _verify_schedules(of: Verification) -> Iterable[CheckGroup]:
     stack, project = of.stacks.get(resource_names.schedule_stack(of.name)), of.deployed.project
-    wanted = [summary(one) for one in project.schedules] if project else []
+    declared = [summary(one) for one in project.schedules] if project else []
     commands = {"schedule": of.invoke("schedule"), "repair": of.repair}
     if stack is None:
-        if wanted:
+        if declared:
             yield CheckGroup(
                 "schedules", (Check("schedules", SKIPPED, f"not deployed; to start them: {commands['schedule']}"),)
             )
@@ -224,7 +224,7 @@ def _verify_schedules(of: Verification) -> Iterable[CheckGroup]:
 
     def judge() -> Iterable[Check]:
         states = read_schedules(of.reader, resource_names.schedule_group(of.name))
-        return checks.judge_schedules(wanted, deployed_summaries(stack), states, commands)
+        return checks.judge_schedules(declared, deployed_summaries(stack), states, commands)
 
     yield CheckGroup("schedules", _attempt("schedules", judge))
 

@@ -32,20 +32,20 @@ BLOCK = 1 << 18
 
 
 class RecordCounter:
-    """Counts records of Singer messages, SCHEMA, STATE and others left out, until there are as many as `wanted`."""
+    """Counts records of Singer messages, SCHEMA, STATE and others left out, until there are as many as `minimum`."""
 
-    def __init__(self, count: RecordCount, wanted: int) -> None:
-        self._count, self._wanted = count, wanted
+    def __init__(self, count: RecordCount, minimum: int) -> None:
+        self._count, self._minimum = count, minimum
         self.lost = False
 
     @property
     def enough(self) -> bool:
         """Whether more would change nothing."""
-        return self.lost or self._count.rows >= self._wanted
+        return self.lost or self._count.rows >= self._minimum
 
     @property
     def found(self) -> int | None:
-        """The records, at least `wanted` or all there were, once the last one has come; None if counting was lost."""
+        """The records, at least `minimum` or all there were, once the last one has come; None if counting was lost."""
         return None if self.lost else int(self._count.stats()["rows_read"])
 
     def add(self, block: bytes | memoryview) -> None:
