@@ -28,6 +28,8 @@ DIFFERS = (
     (r"\b\d{8}T\d{6}Z-[0-9a-f]{6}\b", "RUN"),
     (r"\b[0-9a-f]{12}\b", "TAG"),  # or an account
     (r"\b((Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?Z?)?", "TIME"),
+    (r"TIME\.\d+Z", "TIME"),
+    (r"\b(subnet|sg)-[0-9a-f]+", r"\1-ID"),
     (r"\b\d\d:\d\d:\d\d\b", "CLOCK"),
     (r"\bCES?T( \(UTC\+0[12]:00\))?", "ZONE"),
     (r"\d+\.\d+", "FIGURE"),
