@@ -171,7 +171,7 @@ def find_stoppable(tasks: ProjectTasks, name: str) -> list[Stoppable]:
 
     A named task is found although ECS does not list or know it yet. Empty where it has ended, or nothing runs.
     """
-    executions = list_running_executions(tasks)
+    executions = [each for each in list_running_executions(tasks) if not each.is_over]
     named = next((each for each in executions if execution_name(each.arn) == name), None)
     if named:
         return _of_executions(tasks, [named], ())

@@ -37,6 +37,8 @@ TASK_FAILED = "States.TaskFailed"
 """The error of a task that was started and did not end well; with any other error RunTask started none."""
 STARTED = (TASK_FAILED, "States.Timeout", "Handoff.Failed", "Handoff.Stopped")
 """The errors of executions whose task ran, or that were stopped."""
+AFTER_TASKS = ("Look", "HasMessage", "AlertOfRecovery", "Alert", "Ended")
+"""The states of the state machine that follow its last task."""
 NOT_ALERTED = "Handoff.NotAlerted"
 """The error of any failed execution that could not start the alert machine."""
 REFUSALS = (  # of RunTask: a pattern of the reason, and a template of the advice, which `fill_advice` fills
@@ -120,10 +122,14 @@ def stop_execution(target: Target, arn: str) -> None:
 
 @dataclass(frozen=True)
 class Execution:
-    """A running execution; `task` is the ARN of the task that it waits for, empty while it has none."""
+    """A running execution; `task` is the ARN of the task that it waits for, empty while it has none.
+
+    One that is over has no further task: it notifies people, and ends within seconds.
+    """
 
     arn: str
     task: str
+    is_over: bool = False
 
 
 def list_running_executions(tasks: ProjectTasks) -> list[Execution]:
@@ -133,7 +139,7 @@ def list_running_executions(tasks: ProjectTasks) -> list[Execution]:
     request, target = {"stateMachineArn": tasks.machine, "statusFilter": "RUNNING"}, tasks.target
     pages = target.pages(STEP_FUNCTIONS, "list_executions", allow=NO_MACHINE, **request)
     arns = [each["executionArn"] for page in pages for each in page["executions"]]
-    return [Execution(arn, _awaited_task(target, arn)) for arn in arns]
+    return [_read_running(target, arn) for arn in arns]
 
 
 @dataclass(frozen=True)
@@ -174,13 +180,16 @@ def read_events(target: Target, execution: str) -> list[Event]:
     return list(answer["events"]) if answer else []
 
 
-def _awaited_task(target: Target, execution: str) -> str:
+def _read_running(target: Target, execution: str) -> Execution:
+    state = ""
     for event in _events(target, execution):
         if task := submitted_task(event):
-            return task
-        if event["type"] in FAILED_EVENTS:
+            return Execution(execution, task)
+        state = state or event.get("stateEnteredEventDetails", {}).get("name", "")
+        is_of_task = event_details(event).get("resourceType", "ecs") == "ecs"  # not of a message to people
+        if state in AFTER_TASKS or (is_of_task and event["type"] in FAILED_EVENTS):
             break
-    return ""
+    return Execution(execution, "", state in AFTER_TASKS)
 
 
 def last_task(target: Target, execution: str) -> str:

@@ -54,7 +54,8 @@ def end_runs(step: EndRuns, target: Target, say: Say, pause: Callable[[float], N
             raise runs_error(step, target, runs)
         if step.running == "stop":  # executions, so that they start no further task, and the tasks; twice is no error
             for execution in _running_executions(step, target):
-                stop_execution(target, execution.arn)
+                if not execution.is_over:
+                    stop_execution(target, execution.arn)
             for task in list_running_ids(target, step.cluster):
                 target.call(ECS, "stop_task", cluster=step.cluster, task=task, reason="invoke destroy")
         if runs != seen:

@@ -15,11 +15,15 @@ MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:handoff-dev-sho
 EXECUTION = f"{MACHINE.replace('stateMachine', 'execution')}:run-20270131T060000Z-3fc643"
 
 
+ENTERED = "StateEntered of %s"
+
+
 class OneExecution:
     """An AWS with an execution that waits for a task, which has stopped; ECS does not list it as running any more."""
 
-    def __init__(self, task: dict[str, Any]) -> None:
+    def __init__(self, task: dict[str, Any], *later: dict[str, Any]) -> None:
         self.task = {"taskArn": ARN, "lastStatus": "STOPPED", **task}
+        self.later = later  # events, the newest first
 
     def call(self, _service: str, _operation: str, **_request: object) -> dict[str, Any]:
         return {"tasks": [self.task]}
@@ -29,7 +33,7 @@ class OneExecution:
         event = {"id": 1, "type": "TaskSubmitted", "taskSubmittedEventDetails": {"output": output}}
         pages: dict[str, list[dict[str, Any]]] = {
             "list_executions": [{"executions": [{"executionArn": EXECUTION}]}],
-            "get_execution_history": [{"events": [event]}],
+            "get_execution_history": [{"events": [*self.later, event]}],
             "list_tasks": [{"taskArns": []}],
         }
         return pages[operation]
@@ -49,4 +53,26 @@ def test_a_run_between_two_tasks(name: str, task: dict[str, Any], expected: list
     """Step Functions hears of the end of a task a little later than ECS tells it."""
     target = Target("shop", "dev", "handoff-dev-shop", "b", "--project shop", cast("Any", OneExecution(task)))
     found = find_stoppable(ProjectTasks(target, "handoff-dev", machine=MACHINE), name)
+    assert [(each.task, each.execution) for each in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        pytest.param([ENTERED % "Alert"], [], id="people are notified"),
+        pytest.param(["TaskFailed of states", ENTERED % "Alert"], [], id="at the second try"),
+        pytest.param([ENTERED % "Look"], [], id="it looks for a message"),
+        pytest.param([ENTERED % "Wait", "TaskFailed of ecs"], [(None, EXECUTION)], id="it starts another task"),
+    ],
+)
+def test_a_run_whose_task_has_ended(later: list[str], expected: list[Any]) -> None:
+    """One that notifies people ends by itself; to stop it would take the message from them."""
+    events: list[dict[str, Any]] = []
+    for number, text in enumerate(later, 2):
+        kind, _, what = text.partition(" of ")
+        details = "taskFailedEventDetails" if kind == "TaskFailed" else "stateEnteredEventDetails"
+        events.append({"id": number, "type": kind, details: {"resourceType": what, "name": what}})
+    stub = OneExecution({"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 75}]}, *events)
+    target = Target("shop", "dev", "handoff-dev-shop", "b", "--project shop", cast("Any", stub))
+    found = find_stoppable(ProjectTasks(target, "handoff-dev", machine=MACHINE), "")
     assert [(each.task, each.execution) for each in found] == expected
