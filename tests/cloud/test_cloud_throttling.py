@@ -23,6 +23,8 @@ TITLES = {
     "ecs": "ECS",
     "logs": "CloudWatch Logs",
     "s3": "S3",
+    "sns": "SNS",
+    "sqs": "SQS",
     "ssm": "SSM",
     "states": "SFN",
     "sts": "STS",

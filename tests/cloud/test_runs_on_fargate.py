@@ -117,8 +117,8 @@ def test_a_run_that_is_left_found_read_and_stopped(checkout: Checkout, account: 
     found = [json.loads(line) for line in invoke(checkout, account, "logs", "--json", "--run", run).stdout.splitlines()]
     assert found[0]["message"] == f"run {run} of worker: echo"
     line = json.loads(invoke(checkout, account, "status", "--json").stdout)
-    assert (line["last_run"]["outcome"], line["tasks"], line["params"]) == (
-        "stopped",
+    assert (line["last_run"]["exit"], line["tasks"], line["params"]) == (
+        75,  # of the run that began last
         [],
         {"state": "up to date", "version": 1, "stored_only": []},
     )
