@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two looks
 
 
-class RunDeclined(Exception):  # noqa: N818  # no error: what was asked for: `overlap: skip`, or a signal
+class RunDeclined(Exception):  # noqa: N818  # no error: `overlap: skip`, or a signal
     """The run was given up before it began: skipped, or stopped while it waited. `fields` complete its record."""
 
     def __init__(self, word: str, exit_code: int, reason: str) -> None:

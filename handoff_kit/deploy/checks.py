@@ -21,7 +21,7 @@ from handoff_runtime.params import ADVANCED, STANDARD
 OK, FAILED, SKIPPED = "OK", "FAILED", "skipped"
 CPU_UNITS = 1024  # of a vCPU
 NOT_FAILED = ("RUNNING", "SUCCEEDED", "ABORTED", "PENDING_REDRIVE")
-"""Statuses of executions; one is aborted by whoever stops it."""
+"""Statuses of executions; ABORTED is one that was stopped."""
 NO_ANSWER = (", the permission ", " answered 501")
 """Of refusals: a permission is missing, or the service is not there."""
 MOST_NAMED = 4

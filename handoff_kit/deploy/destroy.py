@@ -26,7 +26,7 @@ from handoff_runtime.terminal import safe_name
 def destroy_project(target: Target, cluster: str, *, data: bool, options: ApplyOptions, running: Running = "") -> int:
     """Delete the stacks of a project, and with `data` its data; returns how many steps changed something, or would.
 
-    `running` says what becomes of runs under way; if it is empty, they are shown, and a terminal is asked.
+    `running` says what becomes of runs under way; if it is empty, they are shown, with a question on a terminal.
     """
     check_params_owner(target)
     inventory, command = read_inventory(target, complete=data), destroy_command(target, data=data)

@@ -138,7 +138,7 @@ def roll_back(deployed: DeployedProject, to: str, options: ApplyOptions) -> int:
     rollback, command = read_rollback(current, release, advanced=advanced), rollback_command(target, release)
     for line in describe_rollback(rollback, current):
         options.say(line)
-    if release.image_digest == deployed_digest(stack) and not options.dry:  # else the update of the stack is asked for
+    if release.image_digest == deployed_digest(stack) and not options.dry:  # else the stack update asks
         confirm(f"store the params of version {release.params_version} as a new version", command, yes=options.yes)
     if isinstance(stored, StoredParams):
         target.session.set_keep(target.name, stored.params.pipeline.keep)

@@ -223,7 +223,7 @@ def _display_path(paths: ProjectPaths, name: str) -> str:
 
 
 def pipeline_document(project: Project, name: str, environment: str, has_file: Callable[[str], bool]) -> dict[str, Any]:
-    """The document of a project; `has_file` tells whether a path exists inside the project."""
+    """The document of a project; `has_file`: whether a path exists inside the project."""
     stage_names: list[str] = []
     stages = []
     for stage in project.stages:

@@ -91,7 +91,7 @@ class AwsStore(Store):
 
     @property
     def begun(self) -> Mapping[str, Any] | None:
-        """The record of the run, once it asked for the lease."""
+        """The record of the run, once it requested the lease."""
         return self._record or None
 
     def load_params(self) -> Params:
@@ -262,7 +262,7 @@ class AwsStore(Store):
         def store() -> None:
             new = record
             try:
-                while not self._put_record(session, new, anew=self._lease is None):
+                while not self._put_record(session, new, only_new=self._lease is None):
                     new = {**new, "run_id": new_run_id(time.time())}
                 self._append(new, session)
             finally:
@@ -309,12 +309,12 @@ class AwsStore(Store):
             self._session.effects.say(f"{error.message}; the lease is not given back")
         self._lease = None
 
-    def _put_record(self, session: Session, record: Mapping[str, Any], *, anew: bool = False) -> bool:
-        """Put the record; False where it is to be put `anew` and there is one of this id."""
+    def _put_record(self, session: Session, record: Mapping[str, Any], *, only_new: bool = False) -> bool:
+        """Put the record; False where there is one of this id already, and `only_new`."""
         key = f"{s3_keys.run(self.stack, str(record['run_id']))}run.json"
-        condition = {"IfNoneMatch": "*"} if anew else {}
+        condition = {"IfNoneMatch": "*"} if only_new else {}
         place = {"Bucket": self.bucket, "Key": key}
-        allow = ("412",) if anew else ()
+        allow = ("412",) if only_new else ()
         return bool(session.call(S3, "put_object", allow=allow, Body=encode_record(record), **place, **condition))
 
     def _append(self, record: Mapping[str, Any], session: Session | None = None) -> None:
