@@ -22,7 +22,7 @@ from handoff_kit.aws.ecs.execution_outcome import (
     ExecutionOutcome,
     explain_events,
 )
-from handoff_kit.aws.ecs.executions import ListedExecution, list_newest_executions, read_events
+from handoff_kit.aws.ecs.executions import ListedExecution, execution_arn, list_newest_executions, read_events
 from handoff_kit.aws.history import HistoryLine, HistoryQuery, HistorySource
 from handoff_kit.errors import AWSError
 from handoff_kit.text import duration, table, timestamp
@@ -173,7 +173,7 @@ def _list_executions(tasks: ProjectTasks, query: HistoryQuery) -> Sequence[Liste
     found = list_newest_executions(tasks, query.last if is_all and query.last else 1000)
     if found is None:
         name = tasks.machine.rpartition(":")[2]
-        raise AWSError(f"state machine {name}: found none, it was deleted", tasks.invoke("deploy"))
+        raise AWSError(f"state machine {name}: found none, it was deleted", tasks.invoke("deploy --repair"))
     return found
 
 
@@ -216,7 +216,7 @@ def read_execution(tasks: ProjectTasks, name: str, mask: Mask) -> ExecutionRepor
     """An execution by its name; None where Step Functions does not know it."""
     if not tasks.machine:
         return None
-    arn = f"{tasks.machine.replace(':stateMachine:', ':execution:')}:{name}"
+    arn = execution_arn(tasks, name)
     events = read_events(tasks.target, arn)
     if not events:
         return None

@@ -79,7 +79,8 @@ def _list(tasks: ProjectTasks, status: str) -> list[str]:
     pages = list(tasks.target.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request))
     if not pages:
         where = f"cluster {tasks.cluster}: found none in {describe_location(tasks.target.session)}"
-        raise AWSError(f"{where}, expected the project deployed", tasks.invoke("deploy"))
+        command = "deploy --repair" if tasks.machine else "deploy"  # with a machine only the cluster is gone
+        raise AWSError(f"{where}, expected the project deployed", tasks.invoke(command))
     return [arn for page in pages for arn in page["taskArns"]]
 
 

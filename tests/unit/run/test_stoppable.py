@@ -8,6 +8,7 @@ import pytest
 
 from handoff_kit.aws.ecs.cluster import ProjectTasks
 from handoff_kit.aws.target import Target
+from handoff_kit.errors import AWSError
 from handoff_kit.run.fargate_run import find_stoppable
 
 ARN = f"arn:aws:ecs:eu-central-1:123456789012:task/handoff-dev/{'a' * 32}"
@@ -76,3 +77,23 @@ def test_a_run_whose_task_has_ended(later: list[str], expected: list[Any]) -> No
     target = Target("shop", "dev", "handoff-dev-shop", "b", "--project shop", cast("Any", stub))
     found = find_stoppable(ProjectTasks(target, "handoff-dev", machine=MACHINE), "")
     assert [(each.task, each.execution) for each in found] == expected
+
+
+class NoCluster(OneExecution):
+    """An AWS whose state machine is there, and whose cluster is not."""
+
+    region = "eu-central-1"
+
+    def account(self) -> str:
+        return "123456789012"
+
+    def pages(self, _service: str, operation: str, **_request: object) -> list[dict[str, Any]]:
+        return [{"executions": []}] if operation == "list_executions" else []
+
+
+def test_a_cluster_that_was_deleted_by_hand_is_repaired() -> None:
+    """A plain deployment says that nothing changed."""
+    target = Target("shop", "dev", "handoff-dev-shop", "b", "--project shop", cast("Any", NoCluster({})))
+    with pytest.raises(AWSError) as raised:
+        find_stoppable(ProjectTasks(target, "handoff-dev", machine=MACHINE), "")
+    assert raised.value.hint == "invoke deploy --repair --project shop"
